@@ -1,0 +1,29 @@
+"""The only place that asks what time it is, and the only one that turns shop days into instants."""
+
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from time import monotonic
+
+__all__ = ["day_bounds", "monotonic", "utc_now", "week_start"]
+
+
+def utc_now() -> datetime:
+    """Return the present instant, aware, in whole seconds.
+
+    Whole seconds, because MySQL's DATETIME *rounds* a fraction: a punch at 7:00:00.6 would come back
+    as 7:00:01, after the instant that the page has already shown.
+    """
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def day_bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
+    """Return the UTC instants at which the local `day` begins and ends: 23, 24 or 25 hours apart."""
+    return (_midnight(day, zone), _midnight(day + timedelta(days=1), zone))
+
+
+def week_start(day: date) -> date:
+    """Return the Monday on or before `day`."""
+    return day - timedelta(days=day.weekday())
+
+
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
