@@ -1,0 +1,158 @@
+"""What an HTTP answer means: its JSON, the wait that it asks for, and the error that it stands for."""
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from flask_app.dataverse.errors import (
+    DataverseClientError,
+    DataverseConflict,
+    DataverseProtocolError,
+    DataverseRefused,
+    DataverseUnavailable,
+)
+from flask_app.utils.clock import utc_now
+
+Scrub = Callable[[str], str]
+
+# 408 and the 5xx are passing faults by Microsoft's own retry policy; 429 is its throttling.
+PASSING = frozenset({408, 429, 500, 502, 503, 504})
+
+_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+(\.[\w-]*)?")
+_PRIVILEGE = re.compile(r"\bprv\w+")
+_LONGEST_MESSAGE = 400  # characters; enough for Dataverse's longest known sentence
+
+# Dataverse's codes whose remedy is known (facts: section 1.3)
+_REMEDIES = {
+    "0x80072560": "The application user is not a member of this Dataverse organization; add it there.",
+    "0x80095ffc": "Dataverse does not admit this application id; its administrator has to allow it.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer, read to its end. Header names are case-insensitive."""
+
+    host: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | bytearray
+
+    def json_object(self) -> dict[str, Any] | None:
+        """Return the body's JSON object, or None if the body is anything else."""
+        try:
+            content = json.loads(self.body)
+        except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+            return None
+        return content if isinstance(content, dict) else None
+
+    @property
+    def request_id(self) -> str:
+        """Return the service's own name for this request; some servers send the header twice."""
+        for name in ("x-ms-service-request-id", "REQ_ID", "x-ms-request-id", "client-request-id"):
+            if value := self.headers.get(name):
+                return value.split(",")[0].strip()
+        return ""
+
+    @property
+    def retry_after(self) -> float | None:
+        """Return the seconds to wait that the answer asks for; None if it does not or nobody can tell."""
+        asked = self.headers.get("Retry-After", "").strip()
+        seconds = _seconds(asked)
+        if seconds is None:
+            seconds = self._seconds_until(asked)
+        return seconds if seconds is not None and seconds > 0 else None
+
+    def _seconds_until(self, date: str) -> float | None:
+        """The server's own Date is the reference where there is one: the two clocks may differ."""
+        try:
+            then = parsedate_to_datetime(date)
+            sent = self.headers.get("Date")
+            return (then - (parsedate_to_datetime(sent) if sent else utc_now())).total_seconds()
+        except (ValueError, TypeError, OverflowError):  # no date, or one without a zone
+            return None
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) else None
+
+
+def scrubber(*secrets: str) -> Scrub:
+    """Return a function that blots the secrets and anything like a token out of a text and shortens it."""
+    forms = {
+        form for secret in secrets if secret for form in (secret, quote(secret, safe=""), quote_plus(secret))
+    }
+    longest_first = sorted(forms, key=len, reverse=True)
+
+    def scrub(text: str) -> str:
+        for form in longest_first:
+            text = text.replace(form, "***")
+        text = " ".join(_TOKEN.sub("***", text).split())
+        return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + "…"
+
+    return scrub
+
+
+def error_for(answer: Answer, scrub: Scrub) -> DataverseClientError:
+    """Return the error that an answer other than success stands for."""
+    code, message = _code_and_message(answer)
+    message = scrub(message)
+    kind, sentence = _kind_and_sentence(answer, code, message)
+    error = kind(sentence, status=answer.status, code=code, message=message, request_id=answer.request_id)
+    if isinstance(error, DataverseUnavailable):
+        error.retry_after = answer.retry_after
+    return error
+
+
+def _code_and_message(answer: Answer) -> tuple[str, str]:
+    """Read `{"error": {"code", "message"}}`; an error page or an empty body has neither."""
+    problem = (answer.json_object() or {}).get("error")
+    if not isinstance(problem, dict):
+        return "", ""
+    return str(problem.get("code") or ""), str(problem.get("message") or "")
+
+
+def _kind_and_sentence(answer: Answer, code: str, message: str) -> tuple[type[DataverseClientError], str]:
+    host, status, because = answer.host, answer.status, f" {message}" if message else ""
+    if status == 429:
+        wait = f"; it asks for {answer.retry_after:.0f} seconds of rest" if answer.retry_after else ""
+        return DataverseUnavailable, f"{host} is limiting our requests for the moment (HTTP 429){wait}."
+    if status in PASSING or status > 504:
+        return DataverseUnavailable, f"{host} is out of order for the moment (HTTP {status}).{because}"
+    if status in (401, 403):
+        return DataverseRefused, _refusal(answer, code, message)
+    if 300 <= status < 400:
+        return DataverseRefused, f"{host} sends us elsewhere (HTTP {status}); check the address of Dataverse."
+    if status == 404:
+        return DataverseRefused, f"{host} does not have what we asked for (HTTP 404).{because}"
+    if status == 412:
+        return (
+            DataverseConflict,
+            f"{host} did not save: the record has been changed or taken away since.{because}",
+        )
+    return DataverseProtocolError, f"{host} does not understand our request (HTTP {status}).{because}"
+
+
+def _refusal(answer: Answer, code: str, message: str) -> str:
+    if missing := _PRIVILEGE.search(message):
+        return (
+            f"{answer.host} refuses us because the application user lacks the privilege {missing.group()}; "
+            "add it to the user's security role."
+        )
+    if known := _REMEDIES.get(code.lower()):
+        return known
+    if answer.status == 401:
+        return (
+            f"{answer.host} does not accept our sign-in (HTTP 401); "
+            "check that the application is a user of this Dataverse environment."
+        )
+    return f"{answer.host} refuses us (HTTP {answer.status}). {message}".strip()

@@ -1,0 +1,287 @@
+"""The Dataverse Web API over HTTPS: tokens, pages, retries, errors grouped by remedy. Nothing about jobs."""
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+from types import TracebackType
+from typing import Any, Self, TypedDict, Unpack
+from urllib.parse import quote, urlencode, urlsplit
+
+import requests
+
+from flask_app.dataverse.answers import Answer, error_for, scrubber
+from flask_app.dataverse.errors import (
+    DataverseClientError,
+    DataverseConflict,
+    DataverseProtocolError,
+    DataverseRefused,
+    DataverseUnavailable,
+)
+from flask_app.dataverse.retries import Call, CallStatistics, Patience, Retrier
+from flask_app.dataverse.tokens import TokenSource
+from flask_app.dataverse.transport import Deadline, Transport
+from flask_app.utils.clock import monotonic
+
+__all__ = [
+    "CallStatistics",
+    "DataverseClient",
+    "DataverseClientError",
+    "DataverseConflict",
+    "DataverseProtocolError",
+    "DataverseRefused",
+    "DataverseUnavailable",
+    "Row",
+]
+
+Row = dict[str, Any]
+
+
+class Query(TypedDict, total=False):
+    """What `pages` takes, for those that pass it on."""
+
+    select: Sequence[str]
+    orderby: Sequence[str]
+    filter_clause: str | None
+    top: int | None
+    statistics: CallStatistics | None
+
+
+FORMATTED = "OData.Community.Display.V1.FormattedValue"
+PAGE_SIZE = 5000  # rows; Dataverse's own maximum
+
+_NO_SUCH_RECORD = "0x80040217"
+_ENTITY_SET = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+
+
+class DataverseClient:
+    """One Dataverse environment. Safe to use from several threads; nothing is sent before the first call.
+
+    `timeout_seconds` bounds each silence of the server, `deadline_seconds` a whole call with its token,
+    retries, waits and pages (not the caller's own work between two pages). `max_wait_seconds` is the longest
+    wait between two attempts: a server that asks for more ends the call. `ca_bundle` replaces the usual
+    certificate authorities. Name look-ups are the operating system's and keep its own time limit.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        tenant_id: str,
+        client_id: str,
+        client_secret: str,
+        scope: str | None = None,
+        *,
+        authority: str = "https://login.microsoftonline.com",
+        api_version: str = "v9.2",
+        timeout_seconds: float = 30,
+        ca_bundle: str | None = None,
+        deadline_seconds: float = 600,
+        max_wait_seconds: float = 60,
+        max_attempts: int = 5,
+        max_page_bytes: int = 64 << 20,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.base_url = _https_origin(base_url)
+        self._api = f"{self.base_url}/api/data/{api_version}"
+        self._deadline_seconds = deadline_seconds
+        self._scrub = scrubber(client_secret)
+        self._transport = Transport(
+            timeout_seconds=timeout_seconds, ca_bundle=ca_bundle, max_body_bytes=max_page_bytes
+        )
+        self._retrier = Retrier(self._transport, Patience(max_attempts, max_wait_seconds, sleep), self._scrub)
+        self._tokens = TokenSource(
+            authority=f"{_https_origin(authority)}/{tenant_id}",
+            client_id=client_id,
+            client_secret=client_secret,
+            scope=scope or f"{self.base_url}/.default",
+            retrier=self._retrier,
+            scrub=self._scrub,
+        )
+
+    def __repr__(self) -> str:
+        return f"DataverseClient({self.base_url!r})"  # and nothing that is secret
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._transport.close()
+
+    def list_records(self, entity_set: str, **query: Unpack[Query]) -> list[Row]:
+        """Return every row of every page, or raise: an outage is never an empty list."""
+        return list(self.rows(entity_set, **query))
+
+    def rows(self, entity_set: str, **query: Unpack[Query]) -> Iterator[Row]:
+        """Yield every row, page after page; a page that cannot be read raises, never counts as empty."""
+        return chain.from_iterable(self.pages(entity_set, **query))
+
+    def pages(
+        self,
+        entity_set: str,
+        *,
+        select: Sequence[str] = (),
+        orderby: Sequence[str] = (),
+        filter_clause: str | None = None,
+        top: int | None = None,
+        statistics: CallStatistics | None = None,
+    ) -> Iterator[list[Row]]:
+        """Yield the pages, one in memory at a time.
+
+        `filter_clause` is OData; `orderby` should end in a unique column, or rows may repeat or go missing
+        between two pages. `statistics` is filled in while the pages come.
+        """
+        query = {
+            "$select": ",".join(select),
+            "$filter": filter_clause,
+            "$orderby": ",".join(orderby),
+            "$top": None if top is None else str(top),
+        }
+        words = urlencode({name: text for name, text in query.items() if text}, quote_via=quote, safe="$,()'")
+        address = self._address(entity_set) + (f"?{words}" if words else "")
+        return self._pages(address, top, statistics or CallStatistics())
+
+    def get(self, entity_set: str, record_id: str, *, select: Sequence[str] = ()) -> Row | None:
+        """Return one record, or None if Dataverse says that it has no record of this id."""
+        address = self._address(entity_set, record_id) + (f"?$select={','.join(select)}" if select else "")
+        answer = self._answer(self._request("GET", address, {"Prefer": _annotations()}), self._call())
+        if _is_no_such_record(answer):
+            return None
+        return self._object(answer)
+
+    def update(self, entity_set: str, record_id: str, changes: Mapping[str, Any], *, etag: str = "*") -> None:
+        """Change one record, which must exist and, unless `etag` is "*", still be at that version.
+
+        Raises DataverseConflict if it is not. Tried again like a read, since If-Match makes that harmless:
+        a change that arrived although its answer got lost shows as a conflict, to be read again.
+        """
+        headers = {"If-Match": etag, "Content-Type": "application/json"}
+        request = self._request("PATCH", self._address(entity_set, record_id), headers)
+        request.data = json.dumps(changes)
+        answer = self._answer(request, self._call())
+        if not 200 <= answer.status < 300:
+            raise error_for(answer, self._scrub)
+
+    def _pages(self, address: str, top: int | None, statistics: CallStatistics) -> Iterator[list[Row]]:
+        call = self._call(statistics)
+        headers = {"Prefer": _annotations() if top else f"odata.maxpagesize={PAGE_SIZE},{_annotations()}"}
+        left, link, seen = top, address, {address}
+        while link:
+            rows, link = self._page(self._request("GET", link, headers), call)
+            if link:
+                self._check_next(link, seen)
+            if left is not None:
+                rows, left = rows[:left], left - len(rows)
+                link = link if left > 0 else ""
+            statistics.pages += 1
+            statistics.rows += len(rows)
+            handed_over = monotonic()
+            yield rows
+            call.deadline.extend(monotonic() - handed_over)
+            del rows  # or two pages would be in memory while the next one comes
+
+    def _page(self, request: requests.Request, call: Call) -> tuple[list[Row], str]:
+        """Return the rows of one page and the link to the next one, "" after the last."""
+        answer = self._answer(request, call)
+        content = self._object(answer)
+        rows, link = content.get("value"), content.get("@odata.nextLink", "")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise _unreadable(answer, "a page without a list of rows")
+        if not isinstance(link, str):
+            raise _unreadable(answer, "a link to the next page that is no text")
+        return rows, link
+
+    def _check_next(self, link: str, seen: set[str]) -> None:
+        """Raise unless `link` leads on, at the place that the token is meant for."""
+        if _origin(link) != self.base_url:
+            raise DataverseProtocolError("Dataverse's link to the next page leads to another server.")
+        if link in seen:
+            raise DataverseProtocolError("Dataverse's pages go round in a circle.")
+        seen.add(link)
+
+    def _object(self, answer: Answer) -> Row:
+        if answer.status != 200:
+            raise error_for(answer, self._scrub)
+        content = answer.json_object()
+        if content is None:
+            html = "html" in answer.headers.get("Content-Type", "").lower()
+            what = "a web page instead of rows" if html else "something that is not whole JSON"
+            raise _unreadable(answer, what)
+        return content
+
+    def _answer(self, request: requests.Request, call: Call) -> Answer:
+        """Return the answer to an authorized request; a token that is not accepted is renewed once."""
+        token = self._tokens.token(call)
+        answer = self._retrier.answer(_authorized(request, token), call)
+        if answer.status == 401:
+            token = self._tokens.token(call, rejected=token)
+            answer = self._retrier.answer(_authorized(request, token), call)
+        return answer
+
+    def _call(self, statistics: CallStatistics | None = None) -> Call:
+        return Call(Deadline(self._deadline_seconds), statistics or CallStatistics())
+
+    def _address(self, entity_set: str, record_id: str | None = None) -> str:
+        if not _ENTITY_SET.fullmatch(entity_set):
+            raise ValueError(f"{entity_set!r} is no entity set")
+        key = "" if record_id is None else f"({uuid.UUID(record_id)})"
+        return f"{self._api}/{entity_set}{key}"
+
+    def _request(self, method: str, address: str, headers: Mapping[str, str]) -> requests.Request:
+        common = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",  # a page is some megabytes of very repetitive text
+            "OData-Version": "4.0",
+            "OData-MaxVersion": "4.0",
+            "User-Agent": "island-time",
+            "x-ms-client-request-id": str(uuid.uuid4()),
+        }
+        return requests.Request(method, address, headers={**common, **headers})
+
+
+def _authorized(request: requests.Request, token: str) -> requests.PreparedRequest:
+    request.headers["Authorization"] = f"Bearer {token}"
+    prepared = request.prepare()
+    prepared.url = request.url  # as Dataverse wrote it: a next link must not be quoted again
+    return prepared
+
+
+def _annotations() -> str:
+    return f'odata.include-annotations="{FORMATTED}"'
+
+
+def _is_no_such_record(answer: Answer) -> bool:
+    problem = (answer.json_object() or {}).get("error") if answer.status == 404 else None
+    return isinstance(problem, dict) and problem.get("code") in (_NO_SUCH_RECORD, "")
+
+
+def _unreadable(answer: Answer, what: str) -> DataverseProtocolError:
+    sentence = f"{answer.host} answered with {what}."
+    return DataverseProtocolError(sentence, status=answer.status, request_id=answer.request_id)
+
+
+def _https_origin(address: str) -> str:
+    origin = _origin(address)
+    if not origin:
+        raise DataverseRefused(f"{address} is no address of the form https://host; check the configuration.")
+    return origin
+
+
+def _origin(address: str) -> str:
+    """Return `https://host[:port]`, "" for anything that does not plainly name one."""
+    try:
+        parts = urlsplit(address.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return ""
+    if parts.scheme != "https" or not host or "@" in parts.netloc or "\\" in address:
+        return ""
+    host = f"[{host}]" if ":" in host else host
+    return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"
