@@ -1,0 +1,5 @@
+"""A small Dataverse to run on one's own machine: token endpoint and Web API v9.2 over TLS. See README.md."""
+
+from .standin import Standin
+
+__all__ = ["Standin"]

@@ -1,0 +1,132 @@
+"""One row at a time: retrieve, create, update, upsert, delete, with their conditions."""
+
+import re
+import uuid
+from typing import Any
+
+from .listing import applied
+from .query import ROW_OPTIONS, check_options, context, selected_columns, shown_columns
+from .render import FORMATTED, show, wants
+from .schema import COLUMNS, ENTITY_SET, ENTITY_TYPE, KEY, TABLE, Column, Row
+from .table import Table, etag
+from .wire import ApiError, Request, Response, already_exists, bad_payload, bad_query
+
+
+class RowOperations:
+    """Answers requests for single rows of the table."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def retrieve(self, request: Request, match: "re.Match[str]") -> Response:
+        """Answer one row; 304 when the caller's entity tag is still the row's."""
+        check_options(request, ROW_OPTIONS)
+        row = self._table.get(row_key(match["key"]))
+        annotations = request.prefers().get("odata.include-annotations", "")
+        # "When the include-annotations header is included a GET never returns 304" (conditional operations)
+        if not annotations and request.headers.get("If-None-Match") == etag(row):
+            return Response(304)
+        return _representation(request, row, 200)
+
+    def create(self, request: Request, _match: "re.Match[str]") -> Response:
+        """Add a row."""
+        check_options(request, ROW_OPTIONS)
+        row = self._table.insert(read_columns(request.payload()))
+        return _written(request, row, created=True)
+
+    def update(self, request: Request, match: "re.Match[str]") -> Response:
+        """Change a row; create it when it is absent and no If-Match forbids that."""
+        check_options(request, ROW_OPTIONS)
+        row_id = row_key(match["key"])
+        columns = read_columns(request.payload())
+        if_match = request.headers.get("If-Match")
+        with self._table.atomically():
+            present = self._table.has(row_id)
+            if present and request.headers.get("If-None-Match") == "*":
+                raise already_exists()
+            if not present and if_match is None:
+                return _written(request, self._table.insert({**columns, KEY: row_id}), created=True)
+            return _written(request, self._table.update(row_id, columns, if_match or "*"), created=False)
+
+    def delete(self, request: Request, match: "re.Match[str]") -> Response:
+        """Remove a row."""
+        self._table.delete(row_key(match["key"]), request.headers.get("If-Match") or "*")
+        return Response(204)
+
+
+def row_key(text: str) -> str:
+    """Return the id between an address's parentheses: a bare GUID, or `imi_jobid=<guid>`."""
+    try:
+        return str(uuid.UUID(text.removeprefix(f"{KEY}=")))
+    except ValueError:
+        message = f"The key in the request URI is not valid for resource '{ENTITY_TYPE}'."
+        raise bad_query(message) from None
+
+
+def entity_url(request: Request, row: Row) -> str:
+    """Return the address of a row."""
+    return f"{request.api_root}/{ENTITY_SET}({row[KEY]})"
+
+
+def read_columns(payload: dict[str, Any]) -> Row:
+    """Return the columns to store, checked as Dataverse does; read-only ones are passed over."""
+    columns: Row = {}
+    for name, value in payload.items():
+        if "@" in name:
+            continue
+        column = COLUMNS.get(name)
+        if column is None:
+            raise bad_payload(
+                f"Microsoft.OData.ODataException: The property '{name}' does not exist on type "
+                f"'{ENTITY_TYPE}'. Make sure to only use property names that are defined by the type."
+            )
+        if not column.read_only:
+            columns[name] = _checked(column, value)
+    return columns
+
+
+def _checked(column: Column, value: Any) -> Any:
+    if value is None and column.kind != "Uniqueidentifier":
+        return None
+    if column.choices:
+        return _choice(column, value)
+    if not isinstance(value, str):
+        raise bad_payload(f"Cannot convert the literal '{value}' to the expected type '{column.edm}'.")
+    if column.length and len(value) > column.length:
+        message = (
+            f"A validation error occurred.  The length of the '{column.name}' attribute of the '{TABLE}' "
+            f"entity exceeded the maximum allowed length of '{column.length}'."
+        )
+        raise ApiError(400, "0x80044331", message)
+    return row_key(value) if column.kind == "Uniqueidentifier" else value
+
+
+def _choice(column: Column, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise bad_payload(f"Cannot convert the literal '{value}' to the expected type 'Edm.Int32'.")
+    if value not in column.choices:
+        accepted = ",".join(str(choice) for choice in column.choices)
+        message = (
+            f"A validation error occurred. The value '{value}' of '{column.name}' on record of type "
+            f"'{TABLE}' is outside the valid range. Accepted Values: {accepted}"
+        )
+        raise ApiError(400, "0x8004431a", message)
+    return value
+
+
+def _written(request: Request, row: Row, *, created: bool) -> Response:
+    if request.prefers().get("return") == "representation":
+        return _representation(request, row, 201 if created else 200)
+    return Response(204, headers=[("OData-EntityId", entity_url(request, row))])
+
+
+def _representation(request: Request, row: Row, status: int) -> Response:
+    annotations = request.prefers().get("odata.include-annotations", "")
+    columns = selected_columns(request)
+    shown = show(row, shown_columns(columns), wants(annotations, FORMATTED))
+    payload = {"@odata.context": context(request, ENTITY_SET, columns, "/$entity"), **shown}
+    headers = [("ETag", etag(row)), *applied(annotations)]
+    if request.method != "GET":
+        headers.append(("OData-EntityId", entity_url(request, row)))
+        headers.append(("Preference-Applied", "return=representation"))
+    return Response(status, payload, headers)

@@ -1,0 +1,54 @@
+"""The one table that the stand-in holds, `imi_jobs`: its columns, their kinds and their choices."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = dict[str, Any]
+
+TABLE = "imi_job"
+ENTITY_SET = "imi_jobs"
+KEY = "imi_jobid"
+NAME_COLUMN = "imi_jobname"
+ENTITY_TYPE = f"Microsoft.Dynamics.CRM.{TABLE}"
+APPROVED = 826130004
+
+SUBMITTAL = {
+    826130000: "Needed",
+    826130001: "Ready to Submit",
+    826130002: "AWT Approval",
+    826130003: "Update with Field #'s",
+    826130004: "Approved",
+    826130005: "N/A",
+}
+ACTIVITY = {0: "Active", 1: "Inactive"}
+REASON = {1: "Active", 2: "Inactive"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `kind` is the metadata's AttributeType, `edm` the type in a query."""
+
+    name: str
+    kind: str
+    label: str
+    edm: str = "Edm.String"
+    length: int = 0  # characters; 0: not a text column
+    choices: dict[int, str] = field(default_factory=dict)
+    read_only: bool = False
+
+
+_COLUMNS = (
+    Column(KEY, "Uniqueidentifier", "Job", "Edm.Guid"),
+    Column("imi_imnumber", "String", "IM Number", length=100),
+    Column("imi_gc", "String", "General Contractor", length=255),
+    Column("imi_scopesummary", "Memo", "Scope Summary", length=2000),
+    Column("imi_jobname", "String", "Job Name", length=255),
+    Column("imi_jobaddress", "String", "Job Address", length=500),
+    Column("imi_submittalstatus", "Picklist", "Submittal Status", "Edm.Int32", choices=SUBMITTAL),
+    Column("statecode", "State", "Status", "Edm.Int32", choices=ACTIVITY),
+    Column("statuscode", "Status", "Status Reason", "Edm.Int32", choices=REASON),
+    Column("createdon", "DateTime", "Created On", "Edm.DateTimeOffset", read_only=True),
+    Column("modifiedon", "DateTime", "Modified On", "Edm.DateTimeOffset", read_only=True),
+    Column("versionnumber", "BigInt", "Version Number", "Edm.Int64", read_only=True),
+)
+COLUMNS = {column.name: column for column in _COLUMNS}

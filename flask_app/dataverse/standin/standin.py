@@ -1,0 +1,197 @@
+"""The stand-in as a Python object: start it, fill it, order faults, look at what it was asked."""
+
+import secrets
+import tempfile
+import threading
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from . import web_api
+from .certificate import make_certificate, server_context
+from .faults import Faults
+from .generate import generate as generate_jobs
+from .journal import Journal, Record
+from .schema import APPROVED, COLUMNS, Row
+from .server import Server
+from .table import Table, etag
+from .tokens import TokenDesk
+from .wire import Request, Response, unknown_segment
+
+EXAMPLE: Row = {
+    "imi_gc": "Harbor & Pine Builders",
+    "imi_scopesummary": "Reception desk and 12 wall panels, level 1",
+    "imi_jobname": "Riverside Medical Center",
+    "imi_jobaddress": "12 Canal Road, Port Alder, NY",
+    "imi_submittalstatus": APPROVED,
+}
+
+
+class Standin:
+    """A small Dataverse on this machine. Use as a context manager, or call start() and stop()."""
+
+    def __init__(
+        self,
+        rows: Iterable[Row] | None = None,
+        generate: int = 0,
+        port: int = 0,
+        seed: int = 7,
+        directory: Path | str | None = None,
+        read_only: bool = False,
+        max_page_size: int = 5000,
+        tenant_id: str | None = None,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        log: Callable[[str], None] | None = None,
+    ) -> None:
+        """Fill the table with `rows` (columns missing get defaults) and `generate` made-up jobs.
+
+        `port` 0 takes a free one; `directory` receives the certificate (a temporary one otherwise); `log` is
+        called with one line per request answered.
+        """
+        self.tenant_id = tenant_id or str(uuid.uuid4())
+        self.client_id = client_id or str(uuid.uuid4())
+        self._given_secret = client_secret
+        self.client_secret = client_secret or secrets.token_urlsafe(24)
+        self._port = port
+        self._directory = Path(directory) if directory else None
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._table = Table()
+        self._web_api = web_api.WebApi(self._table, read_only=read_only, max_page_size=max_page_size)
+        self._desk: TokenDesk | None = None
+        self._server: Server | None = None
+        self._accepting: threading.Thread | None = None
+        self._journal = Journal(log)
+        self._ca_bundle: Path | None = None
+        self.faults = Faults(self._expire_tokens)
+        for row in rows or ():
+            self.add(**row)
+        for row in generate_jobs(generate, seed):
+            self._table.insert(row)
+
+    def start(self) -> Self:
+        """Make the certificate and serve, with a fresh secret unless one was given."""
+        if self._server is not None:
+            raise RuntimeError("The stand-in is already running.")
+        self.client_secret = self._given_secret or secrets.token_urlsafe(24)
+        certificate, key = make_certificate(self._certificate_directory())
+        self._server = Server(self._port, server_context(certificate, key), self.faults, self._journal)
+        self._ca_bundle = certificate
+        self._desk = TokenDesk(self._server.base_url, self.tenant_id, self.client_id, self.client_secret)
+        self._server.application = self._answer
+        self._server.area_of = self._area_of
+        # A short poll, because shutdown() waits for the accept loop to look up.
+        self._accepting = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._accepting.start()
+        return self
+
+    def stop(self) -> None:
+        """End at once: hanging requests are woken, connections closed. May be called twice."""
+        if self._server is None or self._accepting is None:
+            return
+        self._server.stop()
+        self._accepting.join()
+        self._server = None
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def base_url(self) -> str:
+        """The address of the organisation."""
+        if self._desk is None:
+            raise RuntimeError("The stand-in has not been started.")
+        return self._desk.base_url
+
+    @property
+    def authority(self) -> str:
+        """The address of the identity provider, to which the tenant id is appended."""
+        return self.base_url
+
+    @property
+    def ca_bundle(self) -> str:
+        """The path of the certificate to trust, PEM."""
+        if self._ca_bundle is None:
+            raise RuntimeError("The stand-in has not been started.")
+        return str(self._ca_bundle)
+
+    @property
+    def requests(self) -> list[Record]:
+        """The requests received, oldest first (the last 10,000). May be cleared."""
+        return self._journal.records
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables that point an application at this stand-in."""
+        return {
+            "DATAVERSE_BASE_URL": self.base_url,
+            "DATAVERSE_TENANT_ID": self.tenant_id,
+            "DATAVERSE_CLIENT_ID": self.client_id,
+            "DATAVERSE_CLIENT_SECRET": self.client_secret,
+            "DATAVERSE_AUTHORITY": self.authority,
+            "DATAVERSE_CA_BUNDLE": self.ca_bundle,
+        }
+
+    def add(self, **columns: Any) -> str:
+        """Add a job (approved and active unless told otherwise), return its id. Any JSON value is taken."""
+        number = str(9000 + len(self._table))
+        return str(self._table.insert({**EXAMPLE, "imi_imnumber": number, **_stored(columns)})["imi_jobid"])
+
+    def change(self, imi_jobid: str, **columns: Any) -> None:
+        """Change some columns of a job; its modifiedon and version go up."""
+        self._table.update(imi_jobid, _stored(columns))
+
+    def delete(self, imi_jobid: str) -> None:
+        """Delete a job."""
+        self._table.delete(imi_jobid)
+
+    def rows(self) -> list[Row]:
+        """Return copies of all jobs, oldest first."""
+        return [{**row, "@odata.etag": etag(row)} for row in self._table.all()]
+
+    def _certificate_directory(self) -> Path:
+        if self._directory is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="dataverse-standin-")
+            return Path(self._temporary.name)
+        self._directory.mkdir(parents=True, exist_ok=True)
+        return self._directory
+
+    def _expire_tokens(self) -> None:
+        if self._desk is not None:
+            self._desk.expire_all()
+
+    def _area_of(self, request: Request) -> str:
+        """Name the part of the stand-in that a request is for, as faults name it."""
+        if web_api.covers(request.path):
+            return "api"
+        if request.path.endswith("/oauth2/v2.0/token"):
+            return "token"
+        return "discovery" if request.path.endswith("/openid-configuration") else "other"
+
+    def _answer(self, request: Request) -> Response:
+        desk = self._desk
+        if desk is None:
+            return Response(503)
+        if not web_api.covers(request.path):
+            return desk.answer(request) or unknown_segment(request.path.strip("/")).response()
+        if not desk.accepts(request.headers.get("Authorization")):
+            return Response(401, headers=[("WWW-Authenticate", desk.challenge())])
+        return self._web_api.answer(request)
+
+
+def _stored(columns: Row) -> Row:
+    """Return the columns that are stored; a name that the table does not have is a slip of the caller's."""
+    stored = {name: value for name, value in columns.items() if "@" not in name}
+    unknown = sorted(stored.keys() - COLUMNS.keys())
+    if unknown:
+        raise ValueError(f"imi_jobs has no column {', '.join(unknown)}")
+    return stored

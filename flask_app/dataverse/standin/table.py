@@ -1,0 +1,142 @@
+"""The table itself: rows, their versions, what was deleted. All of it may be called from any thread."""
+
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from . import clock
+from .schema import COLUMNS, KEY, Row
+from .wire import already_exists, no_such_row, version_mismatch
+
+FIRST_VERSION = 1_000_000
+
+
+def etag(row: Row) -> str:
+    """Return the row's weak entity tag."""
+    return f'W/"{row["versionnumber"]}"'
+
+
+class Table:
+    """The rows by their id. A stored row is never changed, only replaced, so that a reader may keep it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._rows: dict[str, Row] = {}
+        self._deleted: dict[str, int] = {}
+        self._version = FIRST_VERSION
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def all(self) -> list[Row]:
+        """Return every row, oldest first. The rows are shared: not to be changed."""
+        with self._lock:
+            return list(self._rows.values())
+
+    def get(self, row_id: str) -> Row:
+        """Return one row or raise the 404."""
+        with self._lock:
+            try:
+                return self._rows[row_id]
+            except KeyError:
+                raise no_such_row(row_id) from None
+
+    def has(self, row_id: str) -> bool:
+        """Say whether the row is there."""
+        with self._lock:
+            return row_id in self._rows
+
+    def insert(self, columns: Row) -> Row:
+        """Add a row; what is missing gets Dataverse's own defaults. Raise the 412 when the id is taken."""
+        with self._lock:
+            row_id = str(uuid.UUID(columns[KEY])) if columns.get(KEY) else str(uuid.uuid4())
+            if row_id in self._rows:
+                raise already_exists()
+            row = self._complete({**columns, KEY: row_id})
+            self._deleted.pop(row_id, None)
+            self._rows[row_id] = row
+            return row
+
+    def update(self, row_id: str, columns: Row, if_match: str = "*") -> Row:
+        """Change some columns of a row; `if_match` is * or the entity tag that it must still have."""
+        with self._lock:
+            row = self._checked(row_id, if_match)
+            changes = {**_reason_follows_state(columns, row), KEY: row_id}
+            changes.setdefault("versionnumber", self._next_version())
+            changes.setdefault("modifiedon", _later_than(row["modifiedon"]))
+            self._rows[row_id] = {**row, **changes}
+            return self._rows[row_id]
+
+    def delete(self, row_id: str, if_match: str = "*") -> None:
+        """Remove a row and remember that it was there."""
+        with self._lock:
+            self._checked(row_id, if_match)
+            del self._rows[row_id]
+            self._deleted[row_id] = self._next_version()
+
+    def changes_since(self, version: int) -> tuple[list[Row], list[str], int]:
+        """Return the rows changed after a version (oldest change first), the ids deleted, the version now."""
+        with self._lock:
+            rows = [row for row in self._rows.values() if row["versionnumber"] > version]
+            gone = sorted((at, row_id) for row_id, at in self._deleted.items() if at > version)
+            return sorted(rows, key=_version_of), [row_id for _, row_id in gone], self._version
+
+    @contextmanager
+    def atomically(self) -> Iterator[None]:
+        """Undo every change made inside when something raises."""
+        with self._lock:
+            before = (dict(self._rows), dict(self._deleted))
+            try:
+                yield
+            except BaseException:
+                self._rows, self._deleted = before
+                raise
+
+    def _checked(self, row_id: str, if_match: str) -> Row:
+        row = self.get(row_id)
+        if if_match not in ("*", etag(row)):
+            raise version_mismatch()
+        return row
+
+    def _complete(self, columns: Row) -> Row:
+        now = clock.as_text(clock.utc_now())
+        created = columns.get("createdon", now)
+        defaults: Row = dict.fromkeys(COLUMNS)
+        defaults |= {
+            "imi_submittalstatus": 826130000,
+            "statecode": 0,
+            "createdon": created,
+            "modifiedon": created,
+        }
+        row = {**defaults, **_reason_follows_state(columns, defaults)}
+        if row["statuscode"] is None and "statuscode" not in columns:
+            row["statuscode"] = 1
+        if "versionnumber" not in columns:
+            row["versionnumber"] = self._next_version()
+        return row
+
+    def _next_version(self) -> int:
+        self._version += 1
+        return self._version
+
+
+def _version_of(row: Row) -> int:
+    return int(row["versionnumber"])
+
+
+def _reason_follows_state(columns: Row, row: Row) -> Row:
+    """Set the status reason of the new state where only the state is given, as Dataverse does."""
+    state = columns.get("statecode")
+    if "statuscode" in columns or state not in (0, 1) or state == row["statecode"]:
+        return columns
+    return {**columns, "statuscode": state + 1}
+
+
+def _later_than(before: Any) -> str:
+    """Return now, or a second after `before`: a change in the same second must be visible too."""
+    now = clock.utc_now()
+    last = clock.from_text(before) if isinstance(before, str) else None
+    return clock.as_text(max(now, last + timedelta(seconds=1)) if last else now)
