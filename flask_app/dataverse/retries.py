@@ -54,15 +54,14 @@ class Retrier:
         self._patience = patience
         self._scrub = scrub
 
-    def answer(self, request: requests.PreparedRequest, call: Call, *, repeatable: bool = True) -> Answer:
-        """Return the first answer that is no passing fault.
+    def answer(self, request: requests.PreparedRequest, call: Call) -> Answer:
+        """Return the first answer that is no passing fault. For requests that may be sent twice only.
 
         Raises DataverseUnavailable when the attempts are used up, when the server asks for a longer wait
         than we have patience for, or when the wait would outlast the deadline; its `retry_after` then says
         how long the server still wants to be left alone.
         """
-        attempts = self._patience.attempts if repeatable else 1
-        for attempt in range(1, attempts):
+        for attempt in range(1, self._patience.attempts):
             outcome = self._outcome(request, call)
             if isinstance(outcome, Answer):
                 return outcome

@@ -115,7 +115,7 @@ def job_from(row: Row) -> DataverseJob | DirtyRow:
     """Return the row in our words, or what is wrong with it."""
     dataverse_id = _text(row, "imi_jobid")
     if reason := _fault(row):
-        return DirtyRow(dataverse_id, str(row.get("imi_imnumber") or "")[:LONGEST_IM_NUMBER], reason)
+        return DirtyRow(dataverse_id, _shown(row.get("imi_imnumber")), reason)
     scope = _text(row, "imi_scopesummary")
     return DataverseJob(
         dataverse_id=dataverse_id,
@@ -127,6 +127,12 @@ def job_from(row: Row) -> DataverseJob | DirtyRow:
         submittal_status=_status_label(row),
         modified_on=_text(row, "modifiedon"),
     )
+
+
+def _shown(number: object) -> str:
+    """Return what stands where the IM number should be, as text that can be stored and shown."""
+    text = "" if number is None else str(number).encode(errors="replace").decode()
+    return text if len(text) <= LONGEST_IM_NUMBER else text[:LONGEST_IM_NUMBER] + "…"
 
 
 def _text(row: Row, column: str) -> str:

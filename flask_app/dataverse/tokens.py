@@ -25,6 +25,7 @@ _REMEDIES = {
     90002: "Microsoft's sign-in does not know the tenant; check the tenant id.",
     900023: "Microsoft's sign-in does not know the tenant; check the tenant id.",
     500011: "Microsoft's sign-in does not know the Dataverse address in this tenant; check the address.",
+    70011: "Microsoft's sign-in does not know the Dataverse address in this tenant; check the address.",
 }
 
 

@@ -1,0 +1,223 @@
+"""imi_jobs in the shop's words, and the rows that cannot be put into them."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from flask_app.dataverse.client import CallStatistics, DataverseClientError, Row
+from flask_app.dataverse.service import DataverseJob, DataverseService, DirtyRow, job_from
+
+from .cloud import JOB_ID, JOBS, Cloud, new_client
+
+LABEL = "imi_submittalstatus@OData.Community.Display.V1.FormattedValue"
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    with Cloud() as cloud:
+        cloud.sign_in()
+        yield cloud
+
+
+def row(**changes: Any) -> Row:
+    """Return a clean row of imi_jobs, changed as told."""
+    clean = {
+        "@odata.etag": 'W/"7"',
+        "imi_jobid": JOB_ID,
+        "imi_imnumber": "4711",
+        "imi_gc": "Acme Builders",
+        "imi_scopesummary": "Reception desk",
+        "imi_jobname": "Lobby",
+        "imi_jobaddress": "1 Main St",
+        "imi_submittalstatus": 826130004,
+        LABEL: "Approved",
+        "modifiedon": "2026-10-21T07:28:00Z",
+        "createdon": "2026-10-20T07:28:00Z",
+    }
+    return clean | changes
+
+
+def asked(cloud: Cloud) -> dict[str, list[str]]:
+    """Return the options of the one query that was sent to Dataverse."""
+    (request,) = cloud.asked(JOBS)
+    return parse_qs(urlsplit(request.url).query)
+
+
+def test_approved_jobs_are_asked_for_newest_first_in_a_stable_order(cloud: Cloud) -> None:
+    cloud.page()
+
+    DataverseService(new_client()).get_approved_jobs()
+
+    query = asked(cloud)
+    assert query["$filter"] == ["imi_submittalstatus eq 826130004 and statecode eq 0"]
+    assert query["$orderby"] == ["createdon desc,imi_jobid"]
+
+
+def test_only_the_columns_that_are_needed_are_asked_for(cloud: Cloud) -> None:
+    cloud.page()
+
+    DataverseService(new_client()).get_approved_jobs()
+
+    columns = asked(cloud)["$select"][0].split(",")
+    assert sorted(columns) == sorted(key for key in row() if "@" not in key)
+
+
+def test_active_jobs_are_asked_for_whatever_their_submittal(cloud: Cloud) -> None:
+    cloud.page(row(imi_submittalstatus=826130002, **{LABEL: "AWT Approval"}))
+
+    (job,) = DataverseService(new_client()).get_all_active_jobs()
+
+    assert asked(cloud)["$filter"] == ["statecode eq 0"]
+    assert job.submittal_status == "AWT Approval"
+
+
+def test_jobs_of_every_page_are_returned(cloud: Cloud) -> None:
+    second = f"{JOBS}?$skiptoken=2"
+    cloud.page(row(imi_imnumber="1"), row(imi_imnumber="2"), link=second)
+    cloud.page(row(imi_imnumber="3"), address=second)
+
+    jobs = DataverseService(new_client()).get_approved_jobs()
+
+    assert [job.im_number for job in jobs] == ["1", "2", "3"]
+
+
+def test_pages_come_one_by_one_with_statistics(cloud: Cloud) -> None:
+    second = f"{JOBS}?$skiptoken=2"
+    cloud.page(row(), link=second)
+    cloud.page(row(), row(), address=second)
+    so_far = CallStatistics()
+    pages = DataverseService(new_client()).approved_pages(so_far)
+
+    assert len(next(pages)) == so_far.rows == 1
+    assert len(next(pages)) == 2
+    assert so_far.rows == 3
+
+
+def test_an_error_on_the_last_page_is_an_error_of_the_whole(cloud: Cloud) -> None:
+    second = f"{JOBS}?$skiptoken=2"
+    cloud.page(row(), link=second)
+    cloud.get(second, status=400)
+
+    with pytest.raises(DataverseClientError):
+        DataverseService(new_client()).get_approved_jobs()
+
+
+def test_a_row_becomes_a_job_in_our_words() -> None:
+    assert job_from(row()) == DataverseJob(
+        dataverse_id=JOB_ID,
+        im_number="4711",
+        general_contractor="Acme Builders",
+        scope="Reception desk",
+        job_name="Lobby",
+        job_address="1 Main St",
+        submittal_status="Approved",
+        modified_on="2026-10-21T07:28:00Z",
+    )
+
+
+@pytest.mark.parametrize("empty", [None, "", "  "])
+def test_empty_texts_get_the_shops_own_words(empty: str | None) -> None:
+    job = job_from(row(imi_gc=empty, imi_scopesummary=empty, imi_jobname=empty))
+
+    assert isinstance(job, DataverseJob)
+    assert (job.general_contractor, job.scope) == ("Unknown", "See Work Order")
+
+
+def test_a_column_that_did_not_come_is_as_good_as_empty() -> None:
+    job = job_from({"imi_jobid": JOB_ID, "imi_imnumber": "4711"})
+
+    assert isinstance(job, DataverseJob)
+    assert (job.general_contractor, job.scope, job.job_name, job.submittal_status) == (
+        "Unknown",
+        "See Work Order",
+        "",
+        "",
+    )
+
+
+@pytest.mark.parametrize(("length", "kept"), [(255, True), (256, False)])
+def test_a_scope_beyond_255_characters_is_in_the_work_order(length: int, kept: bool) -> None:
+    job = job_from(row(imi_scopesummary="é" * length))
+
+    assert isinstance(job, DataverseJob)
+    assert job.scope == ("é" * length if kept else "See Work Order")
+
+
+def test_blanks_around_the_im_number_are_not_part_of_it() -> None:
+    assert job_from(row(imi_imnumber=" 4711\u00a0\n")) == job_from(row())
+
+
+@pytest.mark.parametrize(
+    ("number", "shown", "reason"),
+    [
+        (None, "", "The IM number is missing."),
+        ("", "", "The IM number is blank."),
+        (" \t\u00a0", " \t\u00a0", "The IM number is blank."),
+        (4711, "4711", "The IM number is not text."),
+        (0, "0", "The IM number is not text."),
+        (["4711"], "['4711']", "The IM number is not text."),
+        (True, "True", "The IM number is not text."),
+        ("9" * 51, "9" * 50 + "…", "The IM number is longer than 50 characters."),
+        ("47\x0011", "47\x0011", "The IM number contains an unprintable character."),
+        ("47\ud80011", "47?11", "The IM number contains an unprintable character."),
+    ],
+)
+def test_an_im_number_that_is_none_is_named_with_its_row(number: object, shown: str, reason: str) -> None:
+    assert job_from(row(imi_imnumber=number)) == DirtyRow(JOB_ID, shown, reason)
+
+
+def test_an_im_number_of_50_characters_is_taken() -> None:
+    assert isinstance(job_from(row(imi_imnumber=" " + "9" * 50)), DataverseJob)
+
+
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [
+        ("imi_gc", "general contractor"),
+        ("imi_scopesummary", "scope"),
+        ("imi_jobname", "job name"),
+        ("imi_jobaddress", "job address"),
+    ],
+)
+@pytest.mark.parametrize("value", [7, 0, False, [], {"a": 1}])
+def test_a_text_that_is_none_is_named_with_its_row(column: str, name: str, value: object) -> None:
+    assert job_from(row(**{column: value})) == DirtyRow(JOB_ID, "4711", f"The {name} is not text.")
+
+
+def test_half_a_character_is_named_before_it_can_cost_a_whole_batch() -> None:
+    expected = DirtyRow(JOB_ID, "4711", "The general contractor contains half a character.")
+
+    assert job_from(row(imi_gc="Acme \ud83d")) == expected
+
+
+@pytest.mark.parametrize("missing", [None, "", 7])
+def test_a_row_without_an_id_is_named_by_its_im_number(missing: object) -> None:
+    assert job_from(row(imi_jobid=missing)) == DirtyRow("", "4711", "The row has no imi_jobid.")
+
+
+@pytest.mark.parametrize(
+    ("status", "label"),
+    [
+        (826130003, "Update with Field #'s"),
+        (826130005, "N/A"),
+        (826139999, "826139999"),
+        (None, ""),
+        ("x", ""),
+    ],
+)
+def test_a_status_without_a_label_gets_ours(status: object, label: str) -> None:
+    job = job_from(row(imi_submittalstatus=status, **{LABEL: None}))
+
+    assert isinstance(job, DataverseJob)
+    assert job.submittal_status == label
+
+
+def test_a_service_is_connected_by_its_configuration(cloud: Cloud) -> None:
+    cloud.page(row())
+    service = DataverseService.connect(
+        base_url="https://org.crm.dynamics.com/", tenant_id="tenant", client_id="client", client_secret="x"
+    )
+
+    assert service.get_approved_jobs() == [job_from(row())]
