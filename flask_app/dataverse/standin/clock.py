@@ -10,7 +10,7 @@ def utc_now() -> datetime:
 
 def as_text(instant: datetime) -> str:
     """Write an instant as the Web API does: 2026-01-01T00:00:00Z."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def from_text(text: str) -> datetime | None:

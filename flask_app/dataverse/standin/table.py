@@ -12,6 +12,7 @@ from .schema import COLUMNS, KEY, Row
 from .wire import already_exists, no_such_row, version_mismatch
 
 FIRST_VERSION = 1_000_000
+_DEFAULTS: Row = {**dict.fromkeys(COLUMNS), "imi_submittalstatus": 826130000, "statecode": 0}
 
 
 def etag(row: Row) -> str:
@@ -102,18 +103,10 @@ class Table:
         return row
 
     def _complete(self, columns: Row) -> Row:
-        now = clock.as_text(clock.utc_now())
-        created = columns.get("createdon", now)
-        defaults: Row = dict.fromkeys(COLUMNS)
-        defaults |= {
-            "imi_submittalstatus": 826130000,
-            "statecode": 0,
-            "createdon": created,
-            "modifiedon": created,
-        }
-        row = {**defaults, **_reason_follows_state(columns, defaults)}
-        if row["statuscode"] is None and "statuscode" not in columns:
-            row["statuscode"] = 1
+        created = columns.get("createdon") or clock.as_text(clock.utc_now())
+        row: Row = {**_DEFAULTS, "createdon": created, "modifiedon": created, **columns}
+        if "statuscode" not in columns:
+            row["statuscode"] = 2 if row["statecode"] == 1 else 1
         if "versionnumber" not in columns:
             row["versionnumber"] = self._next_version()
         return row
