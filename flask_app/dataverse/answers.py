@@ -87,7 +87,7 @@ def _seconds(text: str) -> float | None:
 
 
 def scrubber(*secrets: str) -> Scrub:
-    """Return a function that blots the secrets and anything like a token out of a text and shortens it."""
+    """Return a function that makes a text fit to be shown: without secrets, tokens, half characters."""
     forms = {
         form for secret in secrets if secret for form in (secret, quote(secret, safe=""), quote_plus(secret))
     }
@@ -96,7 +96,7 @@ def scrubber(*secrets: str) -> Scrub:
     def scrub(text: str) -> str:
         for form in longest_first:
             text = text.replace(form, "***")
-        text = " ".join(_TOKEN.sub("***", text).split())
+        text = " ".join(_TOKEN.sub("***", text).split()).encode(errors="replace").decode()
         return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + "…"
 
     return scrub
@@ -107,10 +107,14 @@ def error_for(answer: Answer, scrub: Scrub) -> DataverseClientError:
     code, message = _code_and_message(answer)
     message = scrub(message)
     kind, sentence = _kind_and_sentence(answer, code, message)
-    error = kind(sentence, status=answer.status, code=code, message=message, request_id=answer.request_id)
-    if isinstance(error, DataverseUnavailable):
-        error.retry_after = answer.retry_after
-    return error
+    return kind(
+        sentence,
+        status=answer.status,
+        code=code,
+        message=message,
+        request_id=answer.request_id,
+        retry_after=answer.retry_after if kind is DataverseUnavailable else None,
+    )
 
 
 def _code_and_message(answer: Answer) -> tuple[str, str]:

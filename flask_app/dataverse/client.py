@@ -83,6 +83,8 @@ class DataverseClient:
         max_page_bytes: int = 64 << 20,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        if not (tenant_id and client_id and client_secret):
+            raise DataverseRefused("Dataverse needs a tenant id, a client id and a client secret.")
         self.base_url = _https_origin(base_url)
         self._api = f"{self.base_url}/api/data/{api_version}"
         self._deadline_seconds = deadline_seconds
@@ -138,19 +140,19 @@ class DataverseClient:
         `filter_clause` is OData; `orderby` should end in a unique column, or rows may repeat or go missing
         between two pages. `statistics` is filled in while the pages come.
         """
-        query = {
-            "$select": ",".join(select),
-            "$filter": filter_clause,
-            "$orderby": ",".join(orderby),
-            "$top": None if top is None else str(top),
-        }
-        words = urlencode({name: text for name, text in query.items() if text}, quote_via=quote, safe="$,()'")
-        address = self._address(entity_set) + (f"?{words}" if words else "")
-        return self._pages(address, top, statistics or CallStatistics())
+        query = _options(
+            {
+                "$select": ",".join(select),
+                "$filter": filter_clause or "",
+                "$orderby": ",".join(orderby),
+                "$top": "" if top is None else str(top),
+            }
+        )
+        return self._pages(self._address(entity_set) + query, top, statistics or CallStatistics())
 
     def get(self, entity_set: str, record_id: str, *, select: Sequence[str] = ()) -> Row | None:
         """Return one record, or None if Dataverse says that it has no record of this id."""
-        address = self._address(entity_set, record_id) + (f"?$select={','.join(select)}" if select else "")
+        address = self._address(entity_set, record_id) + _options({"$select": ",".join(select)})
         answer = self._answer(self._request("GET", address, {"Prefer": _annotations()}), self._call())
         if _is_no_such_record(answer):
             return None
@@ -246,6 +248,12 @@ class DataverseClient:
         return requests.Request(method, address, headers={**common, **headers})
 
 
+def _options(options: Mapping[str, str]) -> str:
+    """Return the query with the options that are given; spaces as %20, since OData knows no "+"."""
+    given = {name: text for name, text in options.items() if text}
+    return "?" + urlencode(given, quote_via=quote, safe="$,()'") if given else ""
+
+
 def _authorized(request: requests.Request, token: str) -> requests.PreparedRequest:
     request.headers["Authorization"] = f"Bearer {token}"
     prepared = request.prepare()
@@ -277,11 +285,12 @@ def _https_origin(address: str) -> str:
 def _origin(address: str) -> str:
     """Return `https://host[:port]`, "" for anything that does not plainly name one."""
     try:
-        parts = urlsplit(address.strip())
+        parts = urlsplit(address)
         host, port = parts.hostname, parts.port
     except ValueError:
         return ""
-    if parts.scheme != "https" or not host or "@" in parts.netloc or "\\" in address:
+    plain = address.isascii() and address.isprintable() and "\\" not in address and "@" not in parts.netloc
+    if parts.scheme != "https" or not host or not plain:
         return ""
     host = f"[{host}]" if ":" in host else host
     return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"

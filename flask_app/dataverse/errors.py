@@ -5,7 +5,8 @@ class DataverseClientError(Exception):
     """Any failed call. `str(error)` is a whole sentence, fit for the shop's admin; it never holds a secret.
 
     `status` is the HTTP status (None: no answer came), `code` and `message` are Dataverse's or Entra's own,
-    `request_id` is what Microsoft's support asks for.
+    `request_id` is what Microsoft's support asks for, `retry_after` the seconds of rest that the server asks
+    for (None: it did not say).
     """
 
     def __init__(
@@ -16,18 +17,18 @@ class DataverseClientError(Exception):
         code: str = "",
         message: str = "",
         request_id: str = "",
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(sentence)
         self.status = status
         self.code = code
         self.message = message
         self.request_id = request_id
+        self.retry_after = retry_after
 
 
 class DataverseUnavailable(DataverseClientError):
-    """Try again later: the network, throttling or an ailing service. `retry_after`: seconds, where known."""
-
-    retry_after: float | None = None
+    """Try again later, after `retry_after`: the network, throttling or an ailing service."""
 
 
 class DataverseRefused(DataverseClientError):

@@ -1,5 +1,6 @@
 """Patience: which failures are tried again, how long to wait before, and when to give up."""
 
+import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from flask_app.dataverse.transport import Deadline, Transport
 
 _FIRST_BACKOFF = 0.5  # seconds; doubled with every attempt
 _random = secrets.SystemRandom()
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -86,4 +88,5 @@ class Retrier:
             raise trouble
         call.statistics.retries += 1
         call.statistics.seconds_waited += wait
+        _logger.warning("%s Trying again in %.1f seconds.", trouble, wait)
         self._patience.sleep(wait)

@@ -171,6 +171,13 @@ def test_a_secret_that_is_echoed_is_blotted_out(cloud: Cloud, form: str) -> None
     assert form not in repr(vars(error))
 
 
+def test_half_a_character_does_not_spoil_the_message(cloud: Cloud) -> None:
+    cloud.sign_in()
+    cloud.get(JOBS, status=400, body='{"error": {"message": "What is \\ud83d?"}}')
+
+    assert str(failure(cloud)).endswith("What is ??")
+
+
 def test_a_token_that_is_echoed_is_blotted_out(cloud: Cloud) -> None:
     answer(cloud, 400, "x", "Who is eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln?")
 

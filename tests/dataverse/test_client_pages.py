@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from flask_app.dataverse import client as client_module
+from flask_app.dataverse import transport
 from flask_app.dataverse.client import CallStatistics, DataverseProtocolError
 
 from .cloud import JOBS, ORG, Cloud, new_client
@@ -55,6 +57,22 @@ def test_statistics_tell_how_far_the_reading_is(cloud: Cloud) -> None:
     assert (so_far.pages, so_far.rows, so_far.requests, so_far.retries) == (2, 3, 4, 0)
 
 
+def test_the_callers_own_time_between_pages_is_not_the_clients(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.page({"a": 1}, link=SECOND)
+    cloud.page({"a": 2})
+    now = [0.0]
+    monkeypatch.setattr(client_module, "monotonic", lambda: now[0])
+    monkeypatch.setattr(transport, "monotonic", lambda: now[0])
+    pages = new_client(deadline_seconds=10).pages("imi_jobs")
+
+    next(pages)
+    now[0] += 3_600
+
+    assert next(pages) == [{"a": 2}]
+
+
 def test_top_holds_even_if_the_server_sends_more(cloud: Cloud) -> None:
     cloud.page({"a": 1}, {"a": 2}, {"a": 3}, link=SECOND)
 
@@ -74,6 +92,8 @@ def test_top_holds_even_if_the_server_sends_more(cloud: Cloud) -> None:
         "//evil.example/imi_jobs",
         "/api/data/v9.2/imi_jobs?$skiptoken=2",
         "https://[/imi_jobs",
+        "https://org.crm.dynamics.com/imi_jobs?\ud800",
+        "https://org.crm.dynamics.com\r\n/imi_jobs",
     ],
 )
 def test_a_link_that_leaves_the_environment_is_not_followed(cloud: Cloud, elsewhere: str) -> None:

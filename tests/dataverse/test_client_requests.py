@@ -171,6 +171,15 @@ def test_an_address_that_is_not_https_is_refused(address: str) -> None:
         DataverseClient(address, "tenant", "client", SECRET)
 
 
+@pytest.mark.parametrize("blank", range(3))
+def test_a_missing_credential_is_refused(blank: int) -> None:
+    credentials = ["tenant", "client", SECRET]
+    credentials[blank] = ""
+
+    with pytest.raises(DataverseRefused, match="needs a tenant id"):
+        DataverseClient(ORG, *credentials)
+
+
 def test_an_unreadable_ca_bundle_is_refused_by_name(tmp_path: pytest.TempPathFactory) -> None:
     with pytest.raises(DataverseRefused, match="missing.pem"):
         new_client(ca_bundle=f"{tmp_path}/missing.pem")

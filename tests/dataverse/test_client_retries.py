@@ -51,6 +51,13 @@ def test_a_network_fault_is_tried_again(cloud: Cloud, fault: type[Exception]) ->
     assert new_client().list_records("imi_jobs") == [{"a": 1}]
 
 
+def test_a_further_attempt_is_logged(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
+    naps_after(cloud, 429, **{"Retry-After": "17"})
+
+    assert "limiting our requests" in caplog.text
+    assert "Trying again in 17.0 seconds." in caplog.text
+
+
 def test_retry_after_in_seconds_is_obeyed(cloud: Cloud) -> None:
     assert naps_after(cloud, 429, **{"Retry-After": "17"}) == [17]
 
