@@ -1,0 +1,13 @@
+"""The program's settings."""
+
+from flask import current_app
+
+from flask_app.config.config import Config, ConfigError, DataverseSettings
+
+__all__ = ["Config", "ConfigError", "DataverseSettings", "settings"]
+
+
+def settings() -> Config:
+    """Return the settings of the running application."""
+    config: Config = current_app.extensions["settings"]
+    return config

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from time import monotonic
 
-__all__ = ["day_bounds", "monotonic", "utc_now", "week_start"]
+__all__ = ["day_bounds", "last_time_of_day", "monotonic", "next_time_of_day", "utc_now", "week_start"]
 
 
 def utc_now() -> datetime:
@@ -17,7 +17,7 @@ def utc_now() -> datetime:
 
 def day_bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
     """Return the UTC instants at which the local `day` begins and ends: 23, 24 or 25 hours apart."""
-    return (_midnight(day, zone), _midnight(day + timedelta(days=1), zone))
+    return (_instant(day, time.min, zone), _instant(day + timedelta(days=1), time.min, zone))
 
 
 def week_start(day: date) -> date:
@@ -25,5 +25,19 @@ def week_start(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def _midnight(day: date, zone: tzinfo) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
+def last_time_of_day(at: time, zone: tzinfo, *, now: datetime) -> datetime:
+    """Return the latest instant, not after `now`, at which clocks in `zone` showed `at`."""
+    today = now.astimezone(zone).date()
+    due = _instant(today, at, zone)
+    return due if due <= now else _instant(today - timedelta(days=1), at, zone)
+
+
+def next_time_of_day(at: time, zone: tzinfo, *, now: datetime) -> datetime:
+    """Return the first instant after `now` at which clocks in `zone` show `at`."""
+    today = now.astimezone(zone).date()
+    due = _instant(today, at, zone)
+    return due if due > now else _instant(today + timedelta(days=1), at, zone)
+
+
+def _instant(day: date, at: time, zone: tzinfo) -> datetime:
+    return datetime.combine(day, at, tzinfo=zone).astimezone(UTC)

@@ -1,0 +1,46 @@
+"""Island Time: a time clock for a shop, with jobs that come from Microsoft Dataverse."""
+
+from datetime import timedelta
+
+from flask import Flask
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from flask_app import cli
+from flask_app.config import Config
+from flask_app.controllers import blueprints, errors, headers, pages
+from flask_app.controllers.sessions import SESSION_END, Sessions
+from flask_app.models import db
+from flask_app.models.user import bcrypt
+
+__version__ = "0.1.0"
+
+
+def create_app(config: Config) -> Flask:
+    """Return the application. It creates no tables and starts no threads: see `db upgrade` and server.py."""
+    app = Flask(__name__)
+    app.extensions.update(settings=config, version=__version__)
+    app.config.update(
+        SECRET_KEY=config.secret_key,
+        SESSION_COOKIE_NAME="island_time",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=SESSION_END,
+        SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=365),  # the address of a static file has its content's hash
+        MAX_CONTENT_LENGTH=64 * 1024,
+        BCRYPT_LOG_ROUNDS=config.bcrypt_rounds,
+        WTF_CSRF_TIME_LIMIT=None,  # a phone keeps the page open all day
+    )
+    app.session_interface = Sessions()
+    if config.trusted_proxies:
+        hops = config.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    db.init_app(app, config.database_url, config.database_ca_bundle)
+    bcrypt.init_app(app)
+    CSRFProtect(app)
+    for part in (errors, headers, pages, cli):
+        part.init_app(app)
+    for blueprint in blueprints:
+        app.register_blueprint(blueprint)
+    return app

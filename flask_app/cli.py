@@ -1,0 +1,79 @@
+"""The operator's commands: flask --app server create-user | sync-jobs | db upgrade."""
+
+import secrets
+import sys
+
+import click
+from flask import Flask
+from flask.cli import AppGroup, with_appcontext
+
+from flask_app import migrations
+from flask_app.dataverse.sync import SyncNotConfigured, SyncRunning, sync_approved_jobs
+from flask_app.models import User, committing, db
+from flask_app.models.base import Invalid
+from flask_app.models.user import DEPARTMENTS
+from flask_app.utils.clock import utc_now
+
+database = AppGroup("db", help="The database's schema.")
+
+
+def init_app(app: Flask) -> None:
+    for command in (create_user, sync_jobs, database):
+        app.cli.add_command(command)
+
+
+@click.command("create-user")
+@click.option("--email", required=True)
+@click.option("--first-name", required=True)
+@click.option("--last-name", required=True)
+@click.option("--department", required=True, type=click.Choice(list(DEPARTMENTS)))
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@with_appcontext
+def create_user(email: str, first_name: str, last_name: str, department: str, password_stdin: bool) -> None:
+    """Create an active account; without --password-stdin a fresh password is printed."""
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
+    form = {"email": email, "first_name": first_name, "last_name": last_name, "department": department}
+    try:
+        user = committing(lambda: User.create({**form, "password": password}, at=utc_now(), approved=True))
+    except Invalid as invalid:
+        raise click.ClickException(str(invalid)) from None
+    click.echo(f"{user.name} can log in as {user.email}.")
+    if not password_stdin:
+        click.echo(f"Password: {password}")
+
+
+@click.command("sync-jobs")
+@with_appcontext
+def sync_jobs() -> None:
+    """Sync now, wait for it, and say what it did; exit status 1 if it failed."""
+    try:
+        result = sync_approved_jobs(trigger="command")
+    except (SyncNotConfigured, SyncRunning) as reason:
+        raise click.ClickException(str(reason)) from None
+    for row in result.skipped:
+        click.echo(f"Skipped {row.im_number or '(no number)'} [{row.dataverse_id}]: {row.reason}")
+    if result.failed:
+        raise click.ClickException(result.message)
+    click.echo(result.message)
+
+
+@database.command("upgrade")
+@click.argument("revision", default="head")
+@with_appcontext
+def upgrade(revision: str) -> None:
+    """Create the tables or bring them up to date. Back the database up first."""
+    try:
+        migrations.upgrade(db.engine, revision)
+    except migrations.ForeignDatabase as refusal:
+        raise click.ClickException(str(refusal)) from None
+    click.echo("The database is up to date.")
+
+
+@database.command("downgrade")
+@click.argument("revision")
+@click.confirmation_option(prompt="This removes columns or tables and what is in them. Go on?")
+@with_appcontext
+def downgrade(revision: str) -> None:
+    """Take the schema back to REVISION ("base": no tables)."""
+    migrations.downgrade(db.engine, revision)
+    click.echo(f"The database is at {revision}.")

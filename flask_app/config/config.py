@@ -1,0 +1,204 @@
+"""The program's settings: read once from the environment, checked as a whole, never changed after."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import time
+from typing import TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+T = TypeVar("T")
+
+PUBLIC_CLOUD = "https://login.microsoftonline.com"
+DEFAULT_DATABASE = "sqlite:///instance/island_time.db"
+DEMO_DATABASE = "sqlite:///instance/demo/island_time.db"
+REGISTRATION_CHOICES = ("approval", "open", "closed")
+DATAVERSE_REQUIRED = (
+    "DATAVERSE_BASE_URL", "DATAVERSE_TENANT_ID", "DATAVERSE_CLIENT_ID", "DATAVERSE_CLIENT_SECRET",
+)  # fmt: skip
+SETTINGS = (
+    "DATABASE_URL", "SECRET_KEY", *DATAVERSE_REQUIRED, "DATAVERSE_AUTHORITY", "DATAVERSE_CA_BUNDLE",
+    "USE_DATAVERSE", "SHOP_TIMEZONE", "SYNC_TIME", "LOGIN_SYNC_MINUTES", "REGISTRATION",
+    "HOST", "PORT", "TRUSTED_PROXIES", "DATABASE_CA_BUNDLE",
+)  # fmt: skip
+
+
+class ConfigError(Exception):
+    """The environment cannot be used; `problems` says why, one sentence per variable."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("The configuration can't be used:\n" + "\n".join(f"  - {p}" for p in problems))
+
+
+@dataclass(frozen=True, slots=True)
+class DataverseSettings:
+    """How to reach one Dataverse environment."""
+
+    base_url: str
+    tenant_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    authority: str = PUBLIC_CLOUD
+    ca_bundle: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting of the program. `dataverse` is None when Dataverse is not connected."""
+
+    database_url: str = field(repr=False)  # carries the database password
+    secret_key: str = field(repr=False)
+    dataverse: DataverseSettings | None = None
+    use_dataverse: bool = True
+    shop_timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/New_York"))
+    sync_time: time = time(6, 0)
+    login_sync_minutes: int = 5
+    registration: str = "approval"
+    host: str = "127.0.0.1"
+    port: int = 5000
+    trusted_proxies: int = 0
+    database_ca_bundle: str | None = None
+    demo: bool = False
+    bcrypt_rounds: int = 12
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Config":
+        """Return the settings of `environ`, or raise ConfigError naming every problem at once.
+
+        An unset variable and an empty one are the same. Without DATABASE_URL, SECRET_KEY and DATAVERSE_*
+        the result is the demo, whose secret key and Dataverse are made at its start (flask_app.demo).
+        """
+        reader = _Reader({name: environ.get(name, "").strip() for name in SETTINGS})
+        demo = not any(reader.values[name] for name in ("DATABASE_URL", "SECRET_KEY", *DATAVERSE_REQUIRED))
+        config = cls(
+            database_url=reader.read(
+                "DATABASE_URL", _database_url, DEMO_DATABASE if demo else DEFAULT_DATABASE
+            ),
+            secret_key="" if demo else reader.read("SECRET_KEY", _secret_key),
+            dataverse=None if demo else reader.dataverse(),
+            use_dataverse=reader.read("USE_DATAVERSE", _switch, True),
+            shop_timezone=reader.read("SHOP_TIMEZONE", _zone, ZoneInfo("America/New_York")),
+            sync_time=reader.read("SYNC_TIME", _time_of_day, time(6, 0)),
+            login_sync_minutes=reader.read("LOGIN_SYNC_MINUTES", _number(0, 1440), 5),
+            registration=reader.read("REGISTRATION", _registration, "approval"),
+            host=reader.values["HOST"] or "127.0.0.1",
+            port=reader.read("PORT", _number(1, 65535), 5000),
+            trusted_proxies=reader.read("TRUSTED_PROXIES", _number(0, 5), 0),
+            database_ca_bundle=reader.values["DATABASE_CA_BUNDLE"] or None,
+            demo=demo,
+        )
+        if reader.problems:
+            raise ConfigError(reader.problems)
+        return config
+
+    @property
+    def syncs(self) -> bool:
+        """Whether jobs come from Dataverse at all: it is connected and not switched off."""
+        return self.use_dataverse and self.dataverse is not None
+
+
+class _Reader:
+    """Parses variables one by one and collects what is wrong with them."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        self.values = values
+        self.problems: list[str] = []
+
+    def read(self, name: str, parse: Callable[[str], T], default: T | None = None) -> T:
+        text = self.values[name]
+        try:
+            return default if not text and default is not None else parse(text)
+        except ValueError as problem:
+            # The sentence names the variable and what it should be, never what it is: it may be a secret.
+            self.problems.append(f"{name} {problem}")
+            return default  # type: ignore[return-value]  # never seen: from_env raises
+
+    def dataverse(self) -> DataverseSettings | None:
+        missing = [name for name in DATAVERSE_REQUIRED if not self.values[name]]
+        if len(missing) == len(DATAVERSE_REQUIRED):
+            return None
+        self.problems += [
+            f"{name} is missing: Dataverse needs all of {', '.join(DATAVERSE_REQUIRED)}, or none of them"
+            for name in missing
+        ]
+        given = {name: self.values[name] for name in DATAVERSE_REQUIRED}
+        base_url = self.read("DATAVERSE_BASE_URL", _https_url) if given["DATAVERSE_BASE_URL"] else ""
+        return DataverseSettings(
+            base_url=base_url,
+            tenant_id=given["DATAVERSE_TENANT_ID"],
+            client_id=given["DATAVERSE_CLIENT_ID"],
+            client_secret=given["DATAVERSE_CLIENT_SECRET"],
+            authority=self.read("DATAVERSE_AUTHORITY", _https_url, PUBLIC_CLOUD),
+            ca_bundle=self.values["DATAVERSE_CA_BUNDLE"] or None,
+        )
+
+
+def _database_url(text: str) -> str:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        url = None
+    if url is None or url.get_backend_name() not in ("sqlite", "mysql", "mariadb"):
+        raise ValueError(
+            "should look like mysql+pymysql://user:password@host/man_hours or sqlite:///path/to/file.db"
+        )
+    if url.get_backend_name() != "sqlite" and url.get_driver_name() != "pymysql":
+        raise ValueError("should use the PyMySQL driver: mysql+pymysql://user:password@host/man_hours")
+    return text
+
+
+def _secret_key(text: str) -> str:
+    if len(text) < 32:
+        raise ValueError(
+            "is missing or too short: at least 32 random characters, "
+            "such as `python -c 'import secrets; print(secrets.token_hex(32))'` prints"
+        )
+    return text
+
+
+def _https_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("should be an https:// address such as https://yourorg.crm.dynamics.com")
+    return text.rstrip("/")
+
+
+def _switch(text: str) -> bool:
+    if text.lower() in ("true", "yes", "on", "1"):
+        return True
+    if text.lower() in ("false", "no", "off", "0"):
+        return False
+    raise ValueError("should be true or false")
+
+
+def _zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("should be a time zone's name such as America/New_York") from None
+
+
+def _time_of_day(text: str) -> time:
+    hours, colon, minutes = text.partition(":")
+    if not (colon and hours.isdecimal() and minutes.isdecimal() and int(hours) < 24 and int(minutes) < 60):
+        raise ValueError("should be a time of day such as 06:00")
+    return time(int(hours), int(minutes))
+
+
+def _registration(text: str) -> str:
+    if text not in REGISTRATION_CHOICES:
+        raise ValueError(f"should be one of {', '.join(REGISTRATION_CHOICES)}")
+    return text
+
+
+def _number(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and least <= int(text) <= most):
+            raise ValueError(f"should be a whole number from {least} to {most}")
+        return int(text)
+
+    return parse

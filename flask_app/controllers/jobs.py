@@ -1,0 +1,148 @@
+"""The job board, one job's page, and the admins' forms for jobs."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from flask_app.config import settings
+from flask_app.controllers.access import (
+    admin_required,
+    current_user,
+    job_or_404,
+    login_required,
+    my_shift,
+)
+from flask_app.models import Job, Shift, SyncRun, committing
+from flask_app.models.base import Invalid
+from flask_app.models.job import ACTIVE, INACTIVE
+from flask_app.models.shift import NOTE_MAX
+from flask_app.models.timesheet import Line, Timesheet, worked_minutes
+from flask_app.utils.clock import day_bounds, utc_now
+
+bp = Blueprint("jobs", __name__)
+
+SHIFTS_PER_PAGE = 100
+
+
+@bp.get("/dashboard")
+@login_required
+def dashboard() -> ResponseReturnValue:
+    user, now, zone = current_user(), utc_now(), settings().shop_timezone
+    start, end = day_bounds(now.astimezone(zone).date(), zone)
+    shift, success = my_shift(), SyncRun.last_success()
+    return render_template(
+        "jobs/dashboard.html",
+        shift=shift,
+        minutes=worked_minutes(shift.started_at, max(now, shift.started_at)) if shift else 0,
+        today_minutes=Timesheet(Shift.of(user, start=start, end=end), zone=zone, now=now).minutes,
+        recent=Shift.recent_jobs(user),
+        on_now=Shift.all_open(),
+        synced_at=success.started_at if success else None,
+        **_board(),
+    )
+
+
+@bp.get("/jobs")
+@login_required
+def search() -> ResponseReturnValue:
+    return render_template("jobs/_results.html", **_board())
+
+
+def _board() -> dict[str, Any]:
+    query, tab = request.args.get("q", "")[:200].strip(), request.args.get("tab", "active")
+    status = INACTIVE if tab == "inactive" else ACTIVE
+    board = Job.board(status=status, search=query, page=request.args.get("page", 1, type=int))
+    return {
+        "board": board,
+        "people_on": Shift.people_on(board.jobs),
+        "q": query,
+        "tab": "active" if status == ACTIVE else "inactive",
+        "counts": Job.counts(),
+    }
+
+
+@bp.get("/show/job/<int:job_id>")
+@login_required
+def show(job_id: int) -> ResponseReturnValue:
+    job, now = job_or_404(job_id), utc_now()
+    totals = Shift.job_totals(job, now=now)
+    count, total_minutes = sum(t.shifts for t in totals), sum(t.minutes for t in totals)
+    pages = max(1, -(-count // SHIFTS_PER_PAGE))
+    page = min(max(1, request.args.get("page", 1, type=int)), pages)
+    shifts = Shift.on_job(job, limit=SHIFTS_PER_PAGE, offset=(page - 1) * SHIFTS_PER_PAGE)
+    estimate = round(job.estimated_hours * 60) if job.estimated_hours else None
+    return render_template(
+        "jobs/show.html",
+        job=job,
+        shift=my_shift(),
+        totals=totals,
+        total_minutes=total_minutes,
+        estimate_minutes=estimate,
+        share=round(100 * total_minutes / estimate) if estimate else None,
+        groups=_by_department(shifts),
+        page=page,
+        pages=pages,
+        shift_count=count,
+        on_now=Shift.open_on(job),
+        note_max=NOTE_MAX,
+    )
+
+
+def _by_department(shifts: Sequence[Shift]) -> list[tuple[str, list[Line[Shift]]]]:
+    """Group shifts, latest first within each department, with what each is worth."""
+    sheet = Timesheet(shifts, zone=settings().shop_timezone, now=utc_now())
+    lines = [line for day in reversed(sheet.days) for line in reversed(day.lines)]
+    lines.sort(key=lambda line: line.shift.user.department)
+    return [
+        (name, list(group)) for name, group in groupby(lines, key=lambda line: line.shift.user.department)
+    ]
+
+
+@bp.get("/new/job")
+@admin_required
+def new() -> ResponseReturnValue:
+    return _form_page(None, {"status": "1"}, {})
+
+
+@bp.post("/create/job")
+@admin_required
+def create() -> ResponseReturnValue:
+    try:
+        job = committing(lambda: Job.create(request.form, by=current_user(), at=utc_now()))
+    except Invalid as invalid:
+        return _form_page(None, request.form, invalid.problems), 422
+    flash(f"Job {job.im_number} is on the board.", "success")
+    return redirect(url_for("jobs.show", job_id=job.id))
+
+
+@bp.get("/edit/job/<int:job_id>")
+@admin_required
+def edit(job_id: int) -> ResponseReturnValue:
+    job = job_or_404(job_id)
+    return _form_page(job, _as_form(job), {})
+
+
+@bp.post("/update/job/<int:job_id>")
+@admin_required
+def update(job_id: int) -> ResponseReturnValue:
+    job = job_or_404(job_id)
+    try:
+        committing(lambda: job.edit(request.form, at=utc_now()))
+    except Invalid as invalid:
+        job = job_or_404(job_id)
+        return _form_page(job, {**_as_form(job), **request.form}, invalid.problems), 422
+    flash(f"Job {job.im_number} is saved.", "success")
+    return redirect(url_for("jobs.show", job_id=job.id))
+
+
+def _as_form(job: Job) -> dict[str, str]:
+    fields = ("im_number", "general_contractor", "job_scope", "context", "status")
+    hours = "" if job.estimated_hours is None else f"{job.estimated_hours:g}"
+    return {**{field: str(getattr(job, field)) for field in fields}, "estimated_hours": hours}
+
+
+def _form_page(job: Job | None, form: Mapping[str, str], problems: dict[str, str]) -> str:
+    return render_template("jobs/form.html", job=job, form=form, problems=problems)

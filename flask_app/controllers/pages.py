@@ -1,0 +1,77 @@
+"""What every template can use: who is looking, the time, and how the shop writes it."""
+
+from datetime import UTC, date, datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+from flask import Flask, request, url_for
+
+from flask_app.config import settings
+from flask_app.controllers.access import me, my_shift
+from flask_app.models import db
+from flask_app.models.user import DEPARTMENTS
+from flask_app.utils.clock import utc_now
+
+
+def init_app(app: Flask) -> None:
+    app.before_request(_read_only_for_get)
+    app.context_processor(_context)
+    app.jinja_env.globals.update(static_url=static_url, punch_key=lambda: str(uuid4()), my_shift=my_shift)
+    for present in (clock, stamp, day, hm, hours, iso):
+        app.jinja_env.filters[present.__name__] = present
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+
+def clock(instant: datetime) -> str:
+    """7:02 AM"""
+    return _local(instant).strftime("%I:%M %p").lstrip("0")
+
+
+def stamp(instant: datetime) -> str:
+    """11/23/2026 07:02 AM"""
+    return _local(instant).strftime("%m/%d/%Y %I:%M %p")
+
+
+def day(value: date) -> str:
+    """Mon 11/23/2026"""
+    return value.strftime("%a %m/%d/%Y")
+
+
+def hm(minutes: int) -> str:
+    """7:32"""
+    return f"{minutes // 60}:{minutes % 60:02}"
+
+
+def hours(minutes: int) -> str:
+    """7.53, and 40 without zeros"""
+    return f"{minutes / 60:.2f}".rstrip("0").rstrip(".")
+
+
+def iso(instant: datetime) -> str:
+    """2026-11-23T12:02:00Z, for scripts and <time>"""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def static_url(name: str) -> str:
+    """The address of a static file with its content's hash, so that it may be cached for a year."""
+    return url_for("static", filename=name, v=_content_hash(name))
+
+
+@cache
+def _content_hash(name: str) -> str:
+    return sha256((Path(__file__).parents[1] / "static" / name).read_bytes()).hexdigest()[:12]
+
+
+def _local(instant: datetime) -> datetime:
+    return instant.astimezone(settings().shop_timezone)
+
+
+def _read_only_for_get() -> None:
+    if request.method in ("GET", "HEAD"):
+        db.reads_only()
+
+
+def _context() -> dict[str, object]:
+    return {"me": me(), "settings": settings(), "now": utc_now(), "departments": DEPARTMENTS}

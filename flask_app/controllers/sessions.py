@@ -1,0 +1,56 @@
+"""The login session: a signed cookie that names the user and ends by itself."""
+
+from datetime import datetime, timedelta
+
+from flask import Flask, request, session
+from flask.sessions import SecureCookieSessionInterface
+
+from flask_app.models import User, db
+
+SESSION_END = timedelta(days=30)  # whatever one does, the password is asked again after this
+IDLE_END = {
+    False: timedelta(days=7),
+    True: timedelta(hours=12),
+}  # by is_admin: a worker's phone, an admin's desk
+_SEEN_EVERY = timedelta(minutes=10)  # how often the cookie is written anew
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Cookies that are Secure exactly when the page came over https."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return request.is_secure
+
+
+def open_session(user: User, *, now: datetime) -> None:
+    """Log in: nothing of the session before it survives."""
+    session.clear()
+    session.permanent = True
+    session.update(user_id=user.id, epoch=user.epoch, since=_stamp(now), seen=_stamp(now))
+
+
+def close_session() -> None:
+    session.clear()
+
+
+def session_user(*, now: datetime) -> User | None:
+    """Return who is logged in, or None; a session that has ended is cleared."""
+    if "user_id" not in session:
+        return None
+    user = db.session.get(User, session["user_id"])
+    if user is None or not user.is_active or session.get("epoch") != user.epoch or _has_ended(user, now):
+        session.clear()
+        return None
+    if _stamp(now) - session["seen"] >= _SEEN_EVERY.total_seconds():
+        session["seen"] = _stamp(now)
+    return user
+
+
+def _has_ended(user: User, now: datetime) -> bool:
+    since, seen = session.get("since", 0), session.get("seen", 0)
+    too_old = _stamp(now) - since > SESSION_END.total_seconds()
+    return bool(too_old or _stamp(now) - seen > IDLE_END[user.is_admin].total_seconds())
+
+
+def _stamp(instant: datetime) -> int:
+    return int(instant.timestamp())

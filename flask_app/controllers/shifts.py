@@ -1,0 +1,133 @@
+"""Punching in and out, and everybody's own hours."""
+
+from datetime import date, timedelta
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from flask_app.config import settings
+from flask_app.controllers.access import (
+    current_user,
+    job_or_404,
+    local_path,
+    login_required,
+    own_shift_or_403,
+    user_or_404,
+)
+from flask_app.controllers.pages import clock
+from flask_app.models import Shift, User, committing
+from flask_app.models.shift import PunchRefused
+from flask_app.models.timesheet import Timesheet
+from flask_app.utils.clock import day_bounds, utc_now, week_start
+
+bp = Blueprint("shifts", __name__)
+
+PERIOD = timedelta(weeks=4)
+
+
+@bp.get("/add/shift/<int:job_id>")
+@login_required
+def punch_in(job_id: int) -> ResponseReturnValue:
+    """The old address of the punch-in form, which is on the job's page now."""
+    return redirect(url_for("jobs.show", job_id=job_or_404(job_id).id))
+
+
+@bp.post("/create/shift")
+@login_required
+def create() -> ResponseReturnValue:
+    job = job_or_404(_number("job_id"))
+    worker = _worker()
+    note, key = request.form.get("note", ""), request.form.get("punch_key", "")
+    try:
+        shift = committing(lambda: Shift.start(worker, job, at=utc_now(), note=note, punch_key=key))
+    except PunchRefused as refusal:
+        flash(str(refusal), "error")
+        return redirect(url_for("jobs.show", job_id=job.id))
+    flash(_started(shift, worker), "success")
+    return redirect(_back())
+
+
+def _worker() -> User:
+    """Whose shift it is: one's own, or for an admin anybody's."""
+    user = current_user()
+    if not request.form.get("user_id") or _number("user_id") == user.id:
+        return user
+    if not user.is_admin:
+        abort(403, "Only admins can punch in somebody else.")
+    return user_or_404(_number("user_id"))
+
+
+def _started(shift: Shift, worker: User) -> str:
+    number, since = shift.job.im_number, clock(shift.started_at)
+    if worker.id == current_user().id:
+        return f"You're on {number} since {since}."
+    return f"{worker.name} is on {number} since {since}."
+
+
+@bp.post("/punch_out/<int:shift_id>")
+@login_required
+def punch_out(shift_id: int) -> ResponseReturnValue:
+    shift = own_shift_or_403(shift_id)
+    try:
+        committing(lambda: shift.end(at=utc_now()))
+    except PunchRefused as refusal:
+        flash(str(refusal), "error")
+        return redirect(_back())
+    number, at = shift.job.im_number, clock(shift.ended_at or utc_now())
+    if shift.user_id == current_user().id:
+        flash(f"You're off {number} since {at}.", "success")
+    else:
+        flash(f"{shift.user.name} is off {number} since {at}.", "success")
+    return redirect(_back())
+
+
+@bp.get("/my/hours")
+@login_required
+def hours() -> ResponseReturnValue:
+    now, zone = utc_now(), settings().shop_timezone
+    today = now.astimezone(zone).date()
+    this_week = week_start(today)
+    last = min(_date("to") or this_week + timedelta(days=6), this_week + timedelta(days=6))
+    first = week_start(last) + timedelta(weeks=1) - PERIOD
+    sheet = _timesheet(first, week_start(last) + timedelta(days=6))
+    current = sheet if last >= today else _timesheet(this_week, today)
+    return render_template(
+        "shifts/hours.html",
+        timesheet=sheet,
+        first=first,
+        last=min(last, today),
+        earlier=url_for("shifts.hours", to=(first - timedelta(days=1)).isoformat()),
+        later=url_for("shifts.hours", to=(last + PERIOD).isoformat()) if last < today else None,
+        today_minutes=current.on(today).minutes,
+        week_minutes=sum(week.minutes for week in current.weeks if week.start == this_week),
+    )
+
+
+def _timesheet(first: date, last: date) -> Timesheet[Shift]:
+    """My shifts that began from the local day `first` to `last`, both included."""
+    zone = settings().shop_timezone
+    start, end = day_bounds(first, zone)[0], day_bounds(last, zone)[1]
+    return Timesheet(Shift.of(current_user(), start=start, end=end), zone=zone, now=utc_now())
+
+
+def _number(field: str) -> int:
+    text = request.form.get(field, "")
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        abort(400, "Something in the form is missing. Go back, reload the page and try again.")
+    return int(text)
+
+
+def _date(name: str) -> date | None:
+    text = request.args.get(name)
+    try:
+        value = date.fromisoformat(text) if text else None
+    except ValueError:
+        abort(400, "The dates in this address can't be read. They look like 2026-11-23.")
+    if value and not 2000 <= value.year <= 2999:
+        abort(400, "There are no hours that far away.")
+    return value
+
+
+def _back() -> str:
+    """Return the page that the button was on, if the form names one of ours."""
+    return local_path(request.form.get("next", "")) or url_for("jobs.dashboard")

@@ -1,0 +1,69 @@
+"""The sync's page, its button, and its progress."""
+
+from flask import Blueprint, flash, jsonify, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from flask_app.controllers.access import admin_required, current_user, wants_json
+from flask_app.dataverse.sync import SyncNotConfigured, SyncResult, SyncRunning, sync_approved_jobs
+from flask_app.models import SyncRun
+from flask_app.utils.clock import utc_now
+from flask_app.utils.scheduler_tasks import next_sync
+
+bp = Blueprint("sync", __name__)
+
+
+@bp.get("/sync")
+@admin_required
+def index() -> ResponseReturnValue:
+    return render_template(
+        "sync/index.html",
+        running=SyncRun.running(),
+        runs=SyncRun.latest(limit=20),
+        next_run=next_sync(),
+        last_success=SyncRun.last_success(),
+    )
+
+
+@bp.get("/sync/status")
+@admin_required
+def status() -> ResponseReturnValue:
+    run = SyncRun.running()
+    if run is None:
+        return jsonify(running=False, pages=0, rows=0, seconds=0)
+    seconds = max(0, int((utc_now() - run.started_at).total_seconds()))
+    return jsonify(running=True, pages=run.pages, rows=run.rows, seconds=seconds)
+
+
+@bp.post("/api/process-approved-jobs")
+@admin_required
+def process() -> ResponseReturnValue:
+    """Sync now: 200 with the counts, 409 if one is running, 502 if Dataverse failed, 503 if there is none."""
+    try:
+        result = sync_approved_jobs(trigger="button", user_id=current_user().id)
+    except SyncRunning as running:
+        return _answer(409, {"outcome": "running", "message": str(running), "run": running.run_id})
+    except SyncNotConfigured as missing:
+        return _answer(503, {"outcome": "not_configured", "message": str(missing)})
+    return _answer(502 if result.failed else 200, _counts(result))
+
+
+def _counts(result: SyncResult) -> dict[str, object]:
+    return {
+        "outcome": "failed" if result.failed else "succeeded",
+        "message": result.message,
+        "added": result.added,
+        "already_there": result.already_there,
+        "skipped": len(result.skipped),
+        "reasons": [
+            {"im_number": row.im_number, "dataverse_id": row.dataverse_id, "reason": row.reason}
+            for row in result.skipped[:100]
+        ],
+        "run": result.run_id,
+    }
+
+
+def _answer(code: int, body: dict[str, object]) -> ResponseReturnValue:
+    if wants_json():
+        return jsonify(body), code
+    flash(str(body["message"]), "success" if code == 200 else "error")
+    return redirect(url_for("sync.index"))

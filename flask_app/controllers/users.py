@@ -1,0 +1,200 @@
+"""People: logging in and out, registering, and the admins' list of everybody."""
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from flask_app.config import settings
+from flask_app.controllers.access import (
+    admin_required,
+    current_user,
+    local_path,
+    me,
+    user_or_404,
+)
+from flask_app.controllers.sessions import close_session, open_session
+from flask_app.models import LoginAttempt, Shift, User, committing, db
+from flask_app.models.base import Invalid, Refused
+from flask_app.models.login_attempt import TooManyAttempts
+from flask_app.models.user import ADMINISTRATIVE, DEPARTMENTS, password_matches
+from flask_app.utils.clock import utc_now
+from flask_app.utils.scheduler_tasks import sync_after_login
+
+bp = Blueprint("users", __name__)
+
+CHOICES = {code: label for code, label in DEPARTMENTS.items() if code != ADMINISTRATIVE}
+WRONG_LOGIN = "The e-mail or the password is wrong."
+WAITING = "Your account waits for an admin to activate it. Ask in the office."
+
+
+@bp.get("/")
+def login() -> ResponseReturnValue:
+    target = local_path(request.args.get("next", "")) or ""
+    if me():
+        return redirect(target or url_for("jobs.dashboard"))
+    return render_template("users/login.html", form={}, problem=None, next=target)
+
+
+@bp.post("/login")
+def enter() -> ResponseReturnValue:
+    email, password = request.form.get("email", ""), request.form.get("password", "")
+    target = local_path(request.form.get("next", "")) or ""
+    try:
+        user = _log_in(email, password)
+    except Refused as refusal:
+        status = 429 if isinstance(refusal, TooManyAttempts) else 401
+        page = render_template("users/login.html", form={"email": email}, problem=str(refusal), next=target)
+        return page, status
+    open_session(user, now=utc_now())
+    sync_after_login()
+    return redirect(target or url_for("jobs.dashboard"))
+
+
+def _log_in(email: str, password: str) -> User:
+    """Return the user, or raise Refused. No transaction is open while bcrypt takes its third of a second."""
+    now, address = utc_now(), request.remote_addr or ""
+    committing(lambda: LoginAttempt.record(email, address, at=now))
+    LoginAttempt.check(email, address, at=now)
+    user = User.by_email(email)
+    db.session.commit()
+    if not password_matches(user.password if user else None, password) or user is None:
+        raise Refused(WRONG_LOGIN)
+    if user.is_waiting:
+        raise Refused(WAITING)
+    if not user.is_active:
+        raise Refused("This account has been deactivated. Ask in the office.")
+    committing(lambda: LoginAttempt.forget(email))
+    return user
+
+
+@bp.get("/register")
+def register() -> ResponseReturnValue:
+    if settings().registration == "closed":
+        flash("Accounts are made by an admin here. Ask in the office.", "info")
+        return redirect(url_for("users.login"))
+    return render_template("users/register.html", form={}, problems={}, choices=CHOICES)
+
+
+@bp.post("/register")
+def sign_up() -> ResponseReturnValue:
+    if settings().registration == "closed":
+        return register()
+    form = request.form
+    problems = {}
+    if form.get("department") not in CHOICES:
+        problems["department"] = "Choose one of these departments."
+    if form.get("password") != form.get("confirm_password"):
+        problems["confirm_password"] = "The two passwords differ."  # noqa: S105  # a sentence
+    opened = settings().registration == "open"
+    try:
+        if problems:
+            raise Invalid(problems)
+        committing(lambda: User.create(form, at=utc_now(), approved=opened))
+    except Invalid as invalid:
+        return _registration_again(invalid.problems)
+    flash("Your account is ready. Log in." if opened else WAITING, "success")
+    return redirect(url_for("users.login"))
+
+
+def _registration_again(problems: dict[str, str]) -> ResponseReturnValue:
+    page = render_template("users/register.html", form=request.form, problems=problems, choices=CHOICES)
+    return page, 422
+
+
+@bp.post("/logout")
+def logout() -> ResponseReturnValue:
+    close_session()
+    flash("You're logged out. Your shift goes on if you're on the clock.", "info")
+    return redirect(url_for("users.login"))
+
+
+@bp.get("/manage_users")
+@admin_required
+def manage() -> ResponseReturnValue:
+    return render_template("users/manage.html", people=User.everybody())
+
+
+@bp.get("/new/user")
+@admin_required
+def new() -> ResponseReturnValue:
+    return _form_page(None, {}, {})
+
+
+@bp.post("/create/user")
+@admin_required
+def create() -> ResponseReturnValue:
+    try:
+        person = committing(lambda: User.create(request.form, at=utc_now(), approved=True))
+    except Invalid as invalid:
+        return _form_page(None, request.form, invalid.problems), 422
+    flash(f"{person.name} can log in now.", "success")
+    return redirect(url_for("users.manage"))
+
+
+@bp.get("/edit/user/<int:user_id>")
+@admin_required
+def edit(user_id: int) -> ResponseReturnValue:
+    person = user_or_404(user_id)
+    fields = ("first_name", "last_name", "email", "department")
+    return _form_page(person, {field: getattr(person, field) for field in fields}, {})
+
+
+@bp.post("/update/user/<int:user_id>")
+@admin_required
+def update(user_id: int) -> ResponseReturnValue:
+    person = user_or_404(user_id)
+
+    def change() -> None:
+        person.edit(request.form, at=utc_now())
+        if password := request.form.get("password"):
+            person.set_password(password, at=utc_now())
+
+    try:
+        committing(change)
+    except Invalid as invalid:
+        return _form_page(user_or_404(user_id), request.form, invalid.problems), 422
+    _stay_logged_in(person)
+    flash(f"{person.name} is saved.", "success")
+    return redirect(url_for("users.manage"))
+
+
+@bp.post("/activate/user/<int:user_id>")
+@admin_required
+def activate(user_id: int) -> ResponseReturnValue:
+    person = user_or_404(user_id)
+    committing(lambda: person.activate(at=utc_now()))
+    flash(f"{person.name} can log in now.", "success")
+    return redirect(url_for("users.manage"))
+
+
+@bp.post("/deactivate/user/<int:user_id>")
+@admin_required
+def deactivate(user_id: int) -> ResponseReturnValue:
+    person = user_or_404(user_id)
+    try:
+        ended = committing(lambda: _send_away(person))
+    except Refused as refusal:
+        flash(str(refusal), "error")
+    else:
+        if ended:
+            flash(f"{person.name} is deactivated and was punched out of {ended.job.im_number}.", "success")
+        else:
+            flash(f"{person.name} is deactivated.", "success")
+    return redirect(url_for("users.manage"))
+
+
+def _send_away(person: User) -> Shift | None:
+    person.deactivate(at=utc_now())
+    shift = Shift.open_of(person)
+    if shift:
+        shift.end(at=utc_now())
+    return shift
+
+
+def _stay_logged_in(person: User) -> None:
+    """An admin who changes the own account keeps this session, the only one that goes on."""
+    if person.id == current_user().id:
+        open_session(person, now=utc_now())
+
+
+def _form_page(person: User | None, form: object, problems: dict[str, str]) -> str:
+    return render_template("users/form.html", person=person, form=form, problems=problems)

@@ -1,0 +1,190 @@
+"""The demo: made-up people and shifts and a Dataverse stand-in; the program runs without any setup."""
+
+import os
+import random
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+import click
+from dotenv import dotenv_values
+from flask import Flask
+
+from flask_app.config import Config, DataverseSettings, settings
+from flask_app.dataverse.standin import Standin
+from flask_app.dataverse.sync import SyncNotConfigured, sync_approved_jobs
+from flask_app.models import Job, Shift, User, committing, db
+from flask_app.models.base import PROJECT
+from flask_app.models.job import ACTIVE
+from flask_app.utils.clock import day_bounds, utc_now
+from flask_app.utils.scheduler_tasks import automated_job_sync
+
+FOLDER = PROJECT / "instance" / "demo"
+_NOTE = FOLDER / "settings.env"  # how the running demo is reached, for the commands
+_JOBS = 200
+_SEED = 4711
+_APPROVED = 826130004
+_PEOPLE = {
+    "ADMINISTRATIVE": ("Grace Whitfield", "Tomás Ibarra"),
+    "CNC_SHOP": ("Luis Romero", "Hannah Brandt", "Dwayne Porter", "Mei Tan"),
+    "CUT_SHOP": ("Ana Duarte", "Otis Greene", "Pavel Novak"),
+    "FABRICATION": ("Rosa Delgado", "Sam Whitaker", "Jamal Reid", "Ingrid Solberg", "Marcus O'Neill"),
+    "PAINT_SHOP": ("Yuki Mori", "Carla Benedetti", "Noah Fisher"),
+}
+_WAITING = ("Zoë Lindqvist", "PAINT_SHOP")
+_NOTES = (
+    "",
+    "",
+    "",
+    "",
+    "Sanding",
+    "Assembly",
+    "Second coat",
+    "Waiting for hardware",
+    "Edge banding",
+    "Loaded the truck",
+)
+
+
+class NoDemo(Exception):
+    """The demo's database and stand-in are made by `python server.py`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Someone who can log in to the demo."""
+
+    role: str
+    email: str
+    password: str
+
+
+def known_config(config: Config) -> Config:
+    """Return the settings of the demo that `python server.py` has made, for the commands."""
+    note = dotenv_values(_NOTE)
+    if not note:
+        raise NoDemo(
+            "There is no demo yet: start it with `python server.py`, or set DATABASE_URL and SECRET_KEY."
+        )
+    return _with(config, {name: value or "" for name, value in note.items()})
+
+
+@contextmanager
+def running_standin(config: Config) -> Iterator[tuple[Config, Standin]]:
+    """Start the stand-in and yield it with the settings of a demo that uses it."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    before = dotenv_values(_NOTE)
+    with Standin(generate=_JOBS, seed=_SEED, directory=FOLDER) as standin:
+        note = {**standin.environment(), "SECRET_KEY": before.get("SECRET_KEY") or secrets.token_hex(32)}
+        with open(_NOTE, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.writelines(f"{name}={value}\n" for name, value in note.items())
+        yield _with(config, note), standin
+
+
+def _with(config: Config, note: dict[str, str]) -> Config:
+    dataverse = DataverseSettings(
+        base_url=note["DATAVERSE_BASE_URL"],
+        tenant_id=note["DATAVERSE_TENANT_ID"],
+        client_id=note["DATAVERSE_CLIENT_ID"],
+        client_secret=note["DATAVERSE_CLIENT_SECRET"],
+        authority=note["DATAVERSE_AUTHORITY"],
+        ca_bundle=note["DATAVERSE_CA_BUNDLE"],
+    )
+    # Nothing here is worth the third of a second that a strong hash takes for each of these people.
+    return replace(config, secret_key=note["SECRET_KEY"], dataverse=dataverse, bcrypt_rounds=8)
+
+
+def fill(app: Flask, standin: Standin) -> list[Account]:
+    """Fill an empty demo, leave an old one as it is; give its accounts fresh passwords and return them."""
+    with app.app_context():
+        people = User.everybody() or committing(_add_people)
+        accounts = committing(lambda: _new_passwords(people))
+        try:
+            sync_approved_jobs(trigger="start")
+        except SyncNotConfigured as reason:  # USE_DATAVERSE=false: the demo of the kill switch
+            click.echo(reason)
+        committing(lambda: _add_shifts(people))
+    automated_job_sync(app)  # before more is approved, so that these jobs wait for somebody's click on Sync
+    with app.app_context():
+        _approve_some(standin)
+    return accounts
+
+
+def _add_people() -> Sequence[User]:
+    for department, names in _PEOPLE.items():
+        for name in names:
+            _add_person(name, department, approved=True)
+    _add_person(*_WAITING, approved=False)
+    return User.everybody()
+
+
+def _add_person(name: str, department: str, *, approved: bool) -> None:
+    first, _, last = name.partition(" ")
+    plain = first.lower().translate(str.maketrans("áëé", "aee"))
+    form = {
+        "first_name": first,
+        "last_name": last,
+        "email": f"{plain}@demo.example",
+        "department": department,
+        "password": secrets.token_urlsafe(12),
+    }
+    User.create(form, at=utc_now() - timedelta(days=90), approved=approved)
+
+
+def _new_passwords(people: Sequence[User]) -> list[Account]:
+    """One fresh password for the admins and one for the workers."""
+    accounts = []
+    for role, is_admin in (("Admin", True), ("Worker", False)):
+        password = "-".join(secrets.choice(_WORDS) for _ in range(3))
+        chosen = [person for person in people if person.is_admin is is_admin and person.is_active]
+        for person in chosen:
+            person.set_password(password, at=utc_now())
+        accounts += [Account(role, person.email, password) for person in chosen[:1]]
+    return accounts
+
+
+def _add_shifts(people: Sequence[User]) -> None:
+    """Two weeks of work up to now, and most of the crew on the clock."""
+    jobs = Job.board(status=ACTIVE, per_page=24).jobs
+    crew = [person for person in people if person.is_active and not person.is_admin]
+    if not jobs or Shift.all_open() or Shift.recent_jobs(crew[0]):
+        return
+    dice, zone, now = random.Random(_SEED), settings().shop_timezone, utc_now()  # noqa: S311  # not a secret
+    today = now.astimezone(zone).date()
+    for person in crew:
+        mine = dice.sample(jobs, 4)
+        for back in range(14, 0, -1):
+            if (day := today - timedelta(days=back)).weekday() < 5:
+                _work_a_day(person, mine, day, dice)
+        if dice.random() < 0.75:
+            started = now - timedelta(minutes=dice.randint(15, 200))
+            Shift.start(person, dice.choice(mine), at=started, note=dice.choice(_NOTES))
+
+
+def _work_a_day(person: User, jobs: Sequence[Job], day: date, dice: random.Random) -> None:
+    midnight = day_bounds(day, settings().shop_timezone)[0]
+
+    def at(hours: float) -> datetime:
+        return midnight + timedelta(hours=hours, minutes=dice.randint(-9, 9), seconds=dice.randint(0, 59))
+
+    morning, afternoon = dice.choice(jobs), dice.choice(jobs)
+    Shift.start(person, morning, at=at(7), note=dice.choice(_NOTES)).end(at=at(12))
+    Shift.start(person, afternoon, at=at(12.6), note=dice.choice(_NOTES)).end(at=at(15.5))
+
+
+def _approve_some(standin: Standin, count: int = 3) -> None:
+    """Approve jobs in the stand-in that the shop does not have yet, for the first click on Sync."""
+    known = {key.dataverse_id for key in Job.keys()}  # noqa: SIM118  # Job is no dict
+    db.session.rollback()
+    waiting = [row for row in standin.rows() if row["statecode"] == 0 and row["imi_jobid"] not in known]
+    for row in waiting[:count]:
+        standin.change(row["imi_jobid"], imi_submittalstatus=_APPROVED)
+
+
+_WORDS = (
+    "alder", "ash", "bevel", "birch", "brass", "cedar", "cherry", "chisel", "cove", "dado", "dowel", "elm",
+    "fir", "gouge", "grain", "hinge", "inlay", "jig", "kerf", "lathe", "maple", "miter", "oak", "ogee",
+    "pine", "plane", "rabbet", "rasp", "router", "sanded", "spline", "square", "teak", "tenon", "veneer",
+)  # fmt: skip

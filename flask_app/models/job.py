@@ -1,0 +1,233 @@
+"""Jobs: what people punch in on. A job is known by its IM number."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Numeric,
+    SmallInteger,
+    String,
+    Text,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+)
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, mapped_column, validates
+
+from flask_app.models.base import Base, Invalid, Raced, UtcDateTime, db, exact_string
+from flask_app.models.user import User
+
+ACTIVE, INACTIVE = 1, 0
+MANUAL, DATAVERSE = "manual", "dataverse"
+IM_NUMBER_MAX = 50
+INSERT_CHUNK = 5000  # rows per statement
+MAX_ESTIMATE = 999_999.0
+
+
+class Job(Base):
+    """One job on the board. `user_id` is who typed it in, None for a job that came from Dataverse."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    im_number: Mapped[str] = mapped_column(String(IM_NUMBER_MAX))
+    im_key: Mapped[str] = mapped_column(exact_string(IM_NUMBER_MAX), unique=True)  # see im_key()
+    general_contractor: Mapped[str] = mapped_column(Text)
+    job_scope: Mapped[str] = mapped_column(Text)
+    job_name: Mapped[str] = mapped_column(Text, default="")
+    job_address: Mapped[str] = mapped_column(Text, default="")
+    estimated_hours: Mapped[float | None] = mapped_column(Numeric(8, 2, asdecimal=False))
+    context: Mapped[str] = mapped_column(Text, default="")
+    status: Mapped[int] = mapped_column(SmallInteger, default=ACTIVE, index=True)
+    source: Mapped[str] = mapped_column(String(20), default=MANUAL)
+    dataverse_id: Mapped[str | None] = mapped_column(exact_string(36), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+    @validates("im_number")
+    def _keep_key(self, _name: str, im_number: str) -> str:
+        self.im_key = im_key(im_number)
+        return im_number
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == ACTIVE
+
+    @classmethod
+    def create(cls, form: Mapping[str, str], *, by: User, at: datetime) -> Self:
+        """Add a job typed in by an admin, or raise Invalid."""
+        filled = {"im_number": "", "general_contractor": "", "job_scope": "", **form}
+        job = cls(**_clean(filled), user_id=by.id, source=MANUAL, created_at=at)
+        db.session.add(job)
+        _flush_unique_im_number(job.im_number)
+        return job
+
+    def edit(self, form: Mapping[str, str], *, at: datetime) -> None:
+        """Change the fields that `form` has; those that it lacks stay as they are."""
+        values = _clean(form)
+        if not values:
+            raise Invalid({"im_number": "There is nothing to change in this form."})
+        for field, value in values.items():
+            setattr(self, field, value)
+        self.updated_at = at
+        _flush_unique_im_number(self.im_number)
+
+    @classmethod
+    def board(cls, *, status: int, search: str = "", page: int = 1, per_page: int = 30) -> "JobPage":
+        """Return one page of the board: jobs that have every word of `search` somewhere."""
+        rule = [cls.status == status, *(_has_word(word) for word in search.split()[:8])]
+        total = db.session.scalar(select(func.count()).where(*rule)) or 0
+        pages = max(1, -(-total // per_page))
+        page = min(max(1, page), pages)
+        query = (
+            select(cls)
+            .where(*rule)
+            .order_by(*_best_first(search))
+            .limit(per_page)
+            .offset((page - 1) * per_page)
+        )
+        return JobPage(db.session.scalars(query).all(), total, page, pages)
+
+    @classmethod
+    def counts(cls) -> dict[int, int]:
+        """Return how many jobs each status has."""
+        rows = db.session.execute(select(cls.status, func.count()).group_by(cls.status)).all()
+        return {ACTIVE: 0, INACTIVE: 0, **{status: count for status, count in rows}}
+
+    @classmethod
+    def keys(cls) -> list["JobKey"]:
+        """Return what identifies each job of the shop."""
+        rows = db.session.execute(select(cls.im_key, cls.im_number, cls.dataverse_id)).all()
+        return [JobKey(*row) for row in rows]
+
+    @classmethod
+    def insert_many(cls, rows: Sequence[Mapping[str, object]], *, at: datetime) -> None:
+        """Insert active jobs that nobody typed in, in few statements; raise Raced if one is there already."""
+        whole = [{"status": ACTIVE, "context": "", "created_at": at, **row} for row in rows]
+        try:
+            for first in range(0, len(whole), INSERT_CHUNK):
+                db.session.execute(insert(cls.__table__), whole[first : first + INSERT_CHUNK])  # type: ignore[arg-type]
+        except IntegrityError:
+            raise Raced("Another job with this IM number was saved at this very moment.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class JobKey:
+    """What identifies a job: its IM number (see im_key) and, if it came from Dataverse, its row there."""
+
+    im_key: str
+    im_number: str
+    dataverse_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """One page of jobs out of `total`; `page` counts from 1 and is within `pages`."""
+
+    jobs: Sequence[Job]
+    total: int
+    page: int
+    pages: int
+
+
+def im_key(im_number: str) -> str:
+    """Return what makes two IM numbers the same: not case, not the blanks around them."""
+    return im_number.strip().upper()
+
+
+def _has_word(word: str) -> ColumnElement[bool]:
+    columns = (Job.im_number, Job.general_contractor, Job.job_scope, Job.job_name)
+    return or_(*(column.icontains(word, autoescape=True) for column in columns))
+
+
+def _best_first(search: str) -> tuple[Any, ...]:
+    newest = (Job.created_at.desc(), Job.id.desc())
+    if not search.strip():
+        return newest
+    key = im_key(search)
+    hit = case((Job.im_key == key, 0), (Job.im_key.startswith(key, autoescape=True), 1), else_=2)
+    return (hit, *newest)
+
+
+def _clean(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return the known fields of `form` as column values, or raise Invalid with every problem."""
+    values: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    for field, parse in _PARSERS.items():
+        if field in form:
+            try:
+                values[field] = parse(form[field].strip())
+            except ValueError as problem:
+                problems[field] = str(problem)
+    if problems:
+        raise Invalid(problems)
+    return values
+
+
+def _im_number(text: str) -> str:
+    if not text:
+        raise ValueError("The IM number is missing.")
+    if len(text) > IM_NUMBER_MAX or len(im_key(text)) > IM_NUMBER_MAX:
+        raise ValueError(f"The IM number is too long: at most {IM_NUMBER_MAX} characters.")
+    return text
+
+
+def _general_contractor(text: str) -> str:
+    if not text:
+        raise ValueError("The general contractor is missing.")
+    return _at_most(255, "The general contractor", text)
+
+
+def _job_scope(text: str) -> str:
+    if not text:
+        raise ValueError("The scope is missing.")
+    return _at_most(2000, "The scope", text)
+
+
+def _at_most(length: int, label: str, text: str) -> str:
+    if len(text) > length:
+        raise ValueError(f"{label} is too long: at most {length:,} characters.")
+    return text
+
+
+def _estimated_hours(text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        hours = round(float(text), 2)
+    except ValueError:
+        hours = -1.0
+    if not 0 <= hours <= MAX_ESTIMATE:  # also refuses nan and inf
+        raise ValueError("Estimated hours should be a number such as 40 or 12.5.")
+    return hours
+
+
+def _status(text: str) -> int:
+    if text not in ("0", "1"):
+        raise ValueError("The status should be 1 (active) or 0 (inactive).")
+    return int(text)
+
+
+_PARSERS: dict[str, Any] = {
+    "im_number": _im_number,
+    "general_contractor": _general_contractor,
+    "job_scope": _job_scope,
+    "estimated_hours": _estimated_hours,
+    "context": lambda text: _at_most(2000, "The note", text),
+    "status": _status,
+}
+
+
+def _flush_unique_im_number(im_number: str) -> None:
+    try:
+        db.session.flush()
+    except IntegrityError:
+        raise Invalid({"im_number": f"There is already a job {im_number}."}) from None

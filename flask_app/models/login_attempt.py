@@ -1,0 +1,67 @@
+"""The login throttle. It lives in the database, so it holds across processes and hosts."""
+
+from datetime import datetime, timedelta
+from hashlib import sha256
+from math import ceil
+
+from sqlalchemy import String, delete, func, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flask_app.models.base import Base, Refused, UtcDateTime, db
+from flask_app.models.user import normal_email
+
+WINDOW = timedelta(minutes=15)
+PER_ACCOUNT = 10
+PER_ADDRESS = 200  # loose: the whole crew comes from one address at 6 AM
+
+
+class TooManyAttempts(Refused):
+    """Too many wrong passwords; the text says how long to wait."""
+
+
+class LoginAttempt(Base):
+    """One try to log in that has not (yet) succeeded. The account is kept as a digest: people type
+    passwords into the e-mail field."""
+
+    __tablename__ = "login_attempts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account: Mapped[str] = mapped_column(String(64), index=True)
+    address: Mapped[str] = mapped_column(String(64), index=True)
+    attempted_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+    @classmethod
+    def record(cls, email: str, address: str, *, at: datetime) -> None:
+        """Count a try *before* its password is looked at, so that many at once cannot slip through.
+
+        Commit it, then call check().
+        """
+        db.session.execute(delete(cls).where(cls.attempted_at <= at - WINDOW))
+        db.session.add(cls(account=_digest(email), address=address[:64], attempted_at=at))
+        db.session.flush()
+
+    @classmethod
+    def check(cls, email: str, address: str, *, at: datetime) -> None:
+        """Raise TooManyAttempts if the tries within WINDOW exceed what is allowed."""
+        for rule, most in (
+            (cls.account == _digest(email), PER_ACCOUNT),
+            (cls.address == address[:64], PER_ADDRESS),
+        ):
+            count, oldest = db.session.execute(
+                select(func.count(), func.min(cls.attempted_at)).where(rule, cls.attempted_at > at - WINDOW)
+            ).one()
+            if count > most:
+                minutes = max(1, ceil((oldest + WINDOW - at).total_seconds() / 60))
+                raise TooManyAttempts(
+                    f"Too many tries. Wait {minutes} minute{'' if minutes == 1 else 's'}, "
+                    "or ask an admin for a new password."
+                )
+
+    @classmethod
+    def forget(cls, email: str) -> None:
+        """Clear the account's count after a login that succeeded."""
+        db.session.execute(delete(cls).where(cls.account == _digest(email)))
+
+
+def _digest(email: str) -> str:
+    return sha256(normal_email(email).encode()).hexdigest()

@@ -1,0 +1,211 @@
+"""Shifts: one stretch of one person's work on one job, between two punches."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, String, Text, case, func, literal, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, contains_eager, joinedload, mapped_column, relationship
+
+from flask_app.models.base import Base, Raced, Refused, UtcDateTime, db, minutes_between
+from flask_app.models.job import Job
+from flask_app.models.user import User
+
+NOTE_MAX = 500
+CLOCK_SLACK = timedelta(minutes=2)  # by how much the clocks of two web hosts may differ
+
+
+class PunchRefused(Refused):
+    """A punch that can't be taken; the text is for the worker."""
+
+
+class JobClosed(PunchRefused):
+    """The job is not on the active board."""
+
+
+class AlreadyOn(PunchRefused):
+    """The worker is on this very job already."""
+
+
+class Shift(Base):
+    """`started_at` is the punch in, `ended_at` the punch out, None while the shift is open.
+
+    The database keeps: one open shift per person (`open_for`), no end before the start, one shift per
+    `punch_key` (drawn with the form, so that a form sent twice punches once).
+    """
+
+    __tablename__ = "shifts"
+    __table_args__ = (
+        CheckConstraint("updated_at IS NULL OR updated_at >= created_at", name="ends_after_start"),
+        Index("ix_shifts_user_id_created_at", "user_id", "created_at"),
+        Index("ix_shifts_job_id_created_at", "job_id", "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime] = mapped_column("created_at", UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column("updated_at", UtcDateTime)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    note: Mapped[str] = mapped_column(Text, default="")
+    punch_key: Mapped[str | None] = mapped_column(String(36), unique=True)
+    open_for: Mapped[int | None] = mapped_column(
+        Computed("CASE WHEN updated_at IS NULL THEN user_id END", persisted=False), unique=True, deferred=True
+    )
+
+    job: Mapped[Job] = relationship()
+    user: Mapped[User] = relationship()
+
+    @property
+    def is_open(self) -> bool:
+        return self.ended_at is None
+
+    @classmethod
+    def start(cls, worker: User, job: Job, *, at: datetime, note: str = "", punch_key: str = "") -> Self:
+        """Punch `worker` in on `job`, punching them out of whatever was open, both at the same instant.
+
+        The same `punch_key` again returns the shift that it started. Raises PunchRefused.
+        """
+        note, key = _note(note), _punch_key(punch_key)
+        worker = User.locked(worker.id)
+        if key and (known := db.session.scalar(select(cls).where(cls.punch_key == key))):
+            return known._repeated_by(worker)
+        _check_may_start(worker, job)
+        if (open_shift := cls.open_of(worker)) is not None:
+            if open_shift.job_id == job.id:
+                raise AlreadyOn(f"You're already on {job.im_number}.")
+            at = open_shift._close(at)
+        shift = cls(user_id=worker.id, job_id=job.id, job=job, started_at=at, note=note, punch_key=key)
+        db.session.add(shift)
+        _flush_guarded()
+        return shift
+
+    def end(self, *, at: datetime) -> bool:
+        """Punch out. Return False, changing nothing, if the shift had already ended."""
+        User.locked(self.user_id)
+        db.session.refresh(self, ["started_at", "ended_at"])
+        if not self.is_open:
+            return False
+        self._close(at)
+        return True
+
+    def _close(self, at: datetime) -> datetime:
+        """End at `at`, or at the start if another host's clock was a little ahead; return the end."""
+        if at < self.started_at - CLOCK_SLACK:
+            raise PunchRefused(
+                "The server's clock is behind your last punch, so this punch can't be right. Tell an admin."
+            )
+        self.ended_at = max(at, self.started_at)
+        _flush_guarded()
+        return self.ended_at
+
+    def _repeated_by(self, worker: User) -> Self:
+        if self.user_id != worker.id:
+            raise PunchRefused("This form was already used by somebody else. Reload the page and try again.")
+        return self
+
+    @classmethod
+    def open_of(cls, user: User) -> Self | None:
+        return db.session.scalar(
+            select(cls).where(cls.user_id == user.id, cls.ended_at.is_(None)).options(joinedload(cls.job))
+        )
+
+    @classmethod
+    def all_open(cls) -> Sequence[Self]:
+        """Every open shift with its job and person, longest first."""
+        query = select(cls).where(cls.ended_at.is_(None)).options(joinedload(cls.job), joinedload(cls.user))
+        return db.session.scalars(query.order_by(cls.started_at, cls.id)).all()
+
+    @classmethod
+    def open_on(cls, job: Job) -> Sequence[Self]:
+        """The open shifts on `job` with their people, longest first."""
+        query = select(cls).where(cls.job_id == job.id, cls.ended_at.is_(None)).options(joinedload(cls.user))
+        return db.session.scalars(query.order_by(cls.started_at, cls.id)).all()
+
+    @classmethod
+    def of(cls, user: User, *, start: datetime, end: datetime) -> Sequence[Self]:
+        """The shifts of `user` that began in [start, end), latest first, with their jobs."""
+        query = select(cls).where(cls.user_id == user.id, cls.started_at >= start, cls.started_at < end)
+        return db.session.scalars(query.options(joinedload(cls.job)).order_by(cls.started_at.desc())).all()
+
+    @classmethod
+    def on_job(cls, job: Job, *, limit: int, offset: int = 0) -> Sequence[Self]:
+        """The shifts on `job` with their people, latest first."""
+        query = select(cls).where(cls.job_id == job.id).join(cls.user).options(contains_eager(cls.user))
+        query = query.order_by(cls.started_at.desc(), cls.id.desc()).limit(limit).offset(offset)
+        return db.session.scalars(query).all()
+
+    @classmethod
+    def job_totals(cls, job: Job, *, now: datetime) -> list["DepartmentTotal"]:
+        """Return what each department has worked on `job` up to `now`, by name."""
+        now_or_start = case((cls.started_at > now, cls.started_at), else_=literal(now, UtcDateTime))
+        minutes = func.sum(minutes_between(cls.started_at, func.coalesce(cls.ended_at, now_or_start)))
+        people = func.count(func.distinct(cls.user_id))
+        query = select(User.department, func.count(), people, minutes).join(cls.user)
+        rows = db.session.execute(query.where(cls.job_id == job.id).group_by(User.department)).all()
+        return sorted((DepartmentTotal(d, n, p, int(m)) for d, n, p, m in rows), key=lambda t: t.department)
+
+    @classmethod
+    def people_on(cls, jobs: Sequence[Job]) -> dict[int, list[User]]:
+        """Map the id of each of `jobs` to who is on it right now, longest first."""
+        query = select(cls.job_id, User).join(cls.user).where(cls.ended_at.is_(None))
+        rows = db.session.execute(
+            query.where(cls.job_id.in_([j.id for j in jobs])).order_by(cls.started_at)
+        ).all()
+        people: dict[int, list[User]] = defaultdict(list)
+        for job_id, user in rows:
+            people[job_id].append(user)
+        return people
+
+    @classmethod
+    def recent_jobs(cls, user: User, *, limit: int = 6) -> Sequence[Job]:
+        """The active jobs that `user` worked on last, the latest first."""
+        last = func.max(cls.started_at).label("last")
+        ranked = select(cls.job_id, last).where(cls.user_id == user.id).group_by(cls.job_id).subquery()
+        query = select(Job).join(ranked, ranked.c.job_id == Job.id).where(Job.status == 1)
+        return db.session.scalars(query.order_by(ranked.c.last.desc(), Job.id.desc()).limit(limit)).all()
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentTotal:
+    """One department's share of a job."""
+
+    department: str
+    shifts: int
+    people: int
+    minutes: int
+
+
+def _check_may_start(worker: User, job: Job) -> None:
+    if not worker.is_active:
+        raise PunchRefused(f"{worker.name}'s account isn't active. Ask an admin.")
+    # Locked against an admin who closes the job at this moment.
+    status = db.session.scalar(select(Job.status).where(Job.id == job.id).with_for_update(read=True))
+    if not status:
+        raise JobClosed(f"Job {job.im_number} is closed. Choose another, or ask an admin to open it.")
+
+
+def _note(text: str) -> str:
+    text = text.strip()
+    if len(text) > NOTE_MAX:
+        raise PunchRefused(f"The note is too long ({len(text)} characters): at most {NOTE_MAX}.")
+    return text
+
+
+def _punch_key(text: str) -> str | None:
+    if not text:
+        return None
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise PunchRefused("The form is damaged. Reload the page and try again.") from None
+
+
+def _flush_guarded() -> None:
+    try:
+        db.session.flush()
+    except IntegrityError:
+        raise Raced("Another punch was saved at this very moment. Try again.") from None

@@ -1,0 +1,129 @@
+"""The sync's ledger: one row per run, and the row is also the lock that lets only one run at a time."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Self
+
+from sqlalchemy import Computed, ForeignKey, String, Text, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+
+from flask_app.models.base import Base, Raced, UtcDateTime, db, words
+from flask_app.models.user import User
+
+LEASE = timedelta(
+    minutes=3
+)  # much longer than one page takes and than hosts' clocks differ; renewed at each page
+RUNNING, SUCCEEDED, FAILED, ABANDONED = "running", "succeeded", "failed", "abandoned"
+TRIGGERS = ("schedule", "login", "button", "command", "start")
+
+
+class SyncRun(Base):
+    """One run of sync_approved_jobs(): who asked, how it went, what it did.
+
+    `running_slot` is 1 while the run is unfinished and unique: the database admits one running run across
+    all processes and hosts. A run whose process died keeps the slot until `lease_until`; the next run then
+    marks it abandoned.
+    """
+
+    __tablename__ = "sync_runs"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    trigger: Mapped[str] = mapped_column("trigger_name", words(*TRIGGERS))  # TRIGGER is a reserved word
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lease_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    outcome: Mapped[str] = mapped_column(words(RUNNING, SUCCEEDED, FAILED, ABANDONED), default=RUNNING)
+    message: Mapped[str] = mapped_column(Text, default="")  # why it failed, a sentence for the admin
+    pages: Mapped[int] = mapped_column(default=0)
+    rows: Mapped[int] = mapped_column("rows_read", default=0)
+    added: Mapped[int] = mapped_column(default=0)
+    already_there: Mapped[int] = mapped_column(default=0)
+    skipped: Mapped[int] = mapped_column(default=0)
+    seconds: Mapped[float] = mapped_column(default=0.0)
+    running_slot: Mapped[int | None] = mapped_column(
+        Computed("CASE WHEN finished_at IS NULL THEN 1 END", persisted=False), unique=True, deferred=True
+    )
+
+    user: Mapped[User | None] = relationship()
+    skips: Mapped[list["SyncSkip"]] = relationship(back_populates="run", order_by="SyncSkip.id")
+
+    @property
+    def is_running(self) -> bool:
+        return self.finished_at is None
+
+    @classmethod
+    def take(cls, *, trigger: str, user_id: int | None, now: datetime) -> Self | None:
+        """Insert the running run, or return None if another one is running and alive. Commit after it."""
+        cls._abandon_dead(now)
+        if cls.running() is not None:
+            return None
+        run = cls(trigger=trigger, user_id=user_id, started_at=now, lease_until=now + LEASE)
+        db.session.add(run)
+        try:
+            db.session.flush()
+        except IntegrityError:
+            raise Raced("Another sync has started at this very moment.") from None
+        return run
+
+    @classmethod
+    def _abandon_dead(cls, now: datetime) -> None:
+        dead = update(cls).where(cls.finished_at.is_(None), cls.lease_until < now)
+        db.session.execute(
+            dead.values(
+                finished_at=now,
+                outcome=ABANDONED,
+                message="The program stopped in the middle of this run. It changed nothing.",
+            )
+        )
+
+    def hold(self, *, now: datetime, pages: int, rows: int) -> bool:
+        """Renew the lease and note the progress; False if the run has been taken away in the meantime."""
+        return self._update(lease_until=now + LEASE, pages=pages, rows=rows)
+
+    def finish(self, *, now: datetime, outcome: str, **values: object) -> bool:
+        """End the run in the same transaction as its changes; False if it has been taken away."""
+        return self._update(finished_at=now, outcome=outcome, **values)
+
+    def _update(self, **values: object) -> bool:
+        mine = update(type(self)).where(type(self).id == self.id, type(self).finished_at.is_(None))
+        result = db.session.execute(mine.values(**values))
+        return result.rowcount == 1  # type: ignore[attr-defined, no-any-return]  # an UPDATE has one
+
+    @classmethod
+    def running(cls) -> Self | None:
+        return db.session.scalar(select(cls).where(cls.finished_at.is_(None)).options(joinedload(cls.user)))
+
+    @classmethod
+    def latest(cls, *, limit: int = 20) -> Sequence[Self]:
+        query = select(cls).order_by(cls.id.desc()).limit(limit).options(joinedload(cls.user))
+        return db.session.scalars(query).all()
+
+    @classmethod
+    def last_started_at(cls) -> datetime | None:
+        return db.session.scalar(select(cls.started_at).order_by(cls.started_at.desc()).limit(1))
+
+    @classmethod
+    def last_success(cls) -> Self | None:
+        query = select(cls).where(cls.outcome == SUCCEEDED).order_by(cls.id.desc()).limit(1)
+        return db.session.scalar(query)
+
+
+class SyncSkip(Base):
+    """One Dataverse row that a run could not take, and why."""
+
+    __tablename__ = "sync_skips"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("sync_runs.id"), index=True)
+    dataverse_id: Mapped[str] = mapped_column(String(36))
+    im_number: Mapped[str] = mapped_column(String(255))  # as delivered, cut to fit
+    reason: Mapped[str] = mapped_column(String(255))
+
+    run: Mapped[SyncRun] = relationship(back_populates="skips")
+
+    @classmethod
+    def insert_many(cls, rows: Sequence[Mapping[str, object]]) -> None:
+        if rows:
+            db.session.execute(insert(cls.__table__), list(rows))  # type: ignore[arg-type]  # a Table is one

@@ -1,0 +1,210 @@
+"""People: who they are, how they prove it, what they may do."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Self
+
+from flask_bcrypt import Bcrypt
+from sqlalchemy import String, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flask_app.models.base import Base, Invalid, UtcDateTime, db, exact_string
+
+ADMINISTRATIVE = "ADMINISTRATIVE"
+DEPARTMENTS = {
+    "CNC_SHOP": "CNC shop",
+    "CUT_SHOP": "Cut shop",
+    "FABRICATION": "Fabrication",
+    "PAINT_SHOP": "Paint shop",
+    ADMINISTRATIVE: "Administrative",
+}
+PASSWORD_MIN_CHARACTERS = 8
+PASSWORD_MAX_BYTES = 72  # bcrypt reads no further; bcrypt 5 raises instead of cutting silently
+EMAIL_TAKEN = "There is already an account with this e-mail."
+
+bcrypt = Bcrypt()
+
+
+class User(Base):
+    """An employee. `department == "ADMINISTRATIVE"` makes an admin; everybody else is a worker."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    first_name: Mapped[str] = mapped_column(String(100))
+    last_name: Mapped[str] = mapped_column(String(100))
+    email: Mapped[str] = mapped_column(exact_string(255), unique=True)  # in lower case
+    password: Mapped[str] = mapped_column(String(255))
+    department: Mapped[str] = mapped_column(String(40))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: waits for an admin
+    deleted_date: Mapped[datetime | None] = mapped_column(UtcDateTime)  # set: deactivated
+    epoch: Mapped[int] = mapped_column(default=0)  # raised to end every session of this user
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}"
+
+    @property
+    def short_name(self) -> str:
+        """First name and initial, as on the shop's boards: "Luis R."."""
+        return f"{self.first_name} {self.last_name[:1]}."
+
+    @property
+    def department_name(self) -> str:
+        return DEPARTMENTS.get(self.department, self.department)
+
+    @property
+    def is_admin(self) -> bool:
+        return self.department == ADMINISTRATIVE
+
+    @property
+    def is_active(self) -> bool:
+        return self.approved_at is not None and self.deleted_date is None
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.approved_at is None and self.deleted_date is None
+
+    @classmethod
+    def create(cls, form: Mapping[str, str], *, at: datetime, approved: bool) -> Self:
+        """Add a person, password included, from the fields of the form; or raise Invalid."""
+        values, problems = _clean(form)
+        if problem := password_problem(form.get("password", "")):
+            problems["password"] = problem
+        if problems:
+            raise Invalid(problems)
+        user = cls(**values, password="", created_at=at, approved_at=at if approved else None)
+        user._store_password(form["password"])
+        db.session.add(user)
+        _flush_unique_email()
+        return user
+
+    def edit(self, form: Mapping[str, str], *, at: datetime) -> None:
+        """Change name, e-mail and department; a change of department ends the person's sessions."""
+        values, problems = _clean(form)
+        if problems:
+            raise Invalid(problems)
+        if values["department"] != self.department:
+            if self.is_admin:
+                self._refuse_if_last_admin("department")
+            self.epoch += 1
+        for field, value in values.items():
+            setattr(self, field, value)
+        self.updated_at = at
+        _flush_unique_email()
+
+    def set_password(self, password: str, *, at: datetime) -> None:
+        """Replace the password and end every session that was opened with the old one."""
+        if problem := password_problem(password):
+            raise Invalid({"password": problem})
+        self._store_password(password)
+        self.epoch += 1
+        self.updated_at = at
+
+    def activate(self, *, at: datetime) -> None:
+        """Let the person in, whether they waited for it or had been deactivated."""
+        self.approved_at = self.approved_at or at
+        self.deleted_date = None
+        self.updated_at = at
+
+    def deactivate(self, *, at: datetime) -> None:
+        """Keep the person out from their next request on; their shifts stay."""
+        if self.is_admin:
+            self._refuse_if_last_admin("department")
+        self.deleted_date = at
+        self.updated_at = at
+        self.epoch += 1
+
+    def _refuse_if_last_admin(self, field: str) -> None:
+        """Nobody could let an admin in again. The admins' rows are locked: two can't remove each other."""
+        admins = select(User).where(User.department == ADMINISTRATIVE).order_by(User.id).with_for_update()
+        others = db.session.scalars(admins.execution_options(populate_existing=True)).all()
+        if not any(admin.is_active for admin in others if admin.id != self.id):
+            raise Invalid({field: f"{self.name} is the only admin. Make somebody else an admin first."})
+
+    def _store_password(self, password: str) -> None:
+        self.password = bcrypt.generate_password_hash(password).decode("ascii")
+
+    @classmethod
+    def by_email(cls, email: str) -> Self | None:
+        return db.session.scalar(select(cls).where(cls.email == normal_email(email)))
+
+    @classmethod
+    def everybody(cls) -> Sequence[Self]:
+        """Everybody by name: those who wait for approval and the active before the deactivated."""
+        order = (
+            cls.deleted_date.is_not(None),
+            cls.approved_at.is_not(None),
+            cls.first_name,
+            cls.last_name,
+            cls.id,
+        )
+        return db.session.scalars(select(cls).order_by(*order)).all()
+
+    @classmethod
+    def locked(cls, user_id: int) -> Self:
+        """Return the person, re-read and locked until the transaction ends: one punch at a time."""
+        query = select(cls).where(cls.id == user_id).with_for_update()
+        return db.session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def normal_email(email: str) -> str:
+    return email.strip().lower()
+
+
+def password_problem(password: str) -> str | None:
+    """Return what is wrong with a new password, or None."""
+    if len(password) < PASSWORD_MIN_CHARACTERS:
+        return f"A password needs at least {PASSWORD_MIN_CHARACTERS} characters."
+    if len(password.encode()) > PASSWORD_MAX_BYTES:
+        return f"This password is too long: at most {PASSWORD_MAX_BYTES} bytes (an accented letter is two)."
+    if "\0" in password:
+        return "A password can't contain a null character."
+    return None
+
+
+def password_matches(stored_hash: str | None, password: str) -> bool:
+    """Compare in the same time whether or not there is such a user; a damaged hash matches nothing."""
+    try:
+        matches: bool = bcrypt.check_password_hash(stored_hash or _nobodys_hash(), password)
+    except ValueError:  # over 72 bytes, a null character, or a stored hash that is none
+        return False
+    return matches and stored_hash is not None
+
+
+_nobody: list[str] = []
+
+
+def _nobodys_hash() -> str:
+    if not _nobody:
+        _nobody.append(bcrypt.generate_password_hash("nobody's password").decode("ascii"))
+    return _nobody[0]
+
+
+def _clean(form: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    values = {
+        field: form.get(field, "").strip() for field in ("first_name", "last_name", "email", "department")
+    }
+    values["email"] = normal_email(values["email"])
+    problems = {}
+    for field, label in (("first_name", "first name"), ("last_name", "last name")):
+        if not values[field]:
+            problems[field] = f"The {label} is missing."
+        elif len(values[field]) > 100:
+            problems[field] = f"The {label} is too long: at most 100 characters."
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", values["email"]) or len(values["email"]) > 255:
+        problems["email"] = "This doesn't look like an e-mail address."
+    if values["department"] not in DEPARTMENTS:
+        problems["department"] = "Choose a department."
+    return values, problems
+
+
+def _flush_unique_email() -> None:
+    try:
+        db.session.flush()
+    except IntegrityError:
+        raise Invalid({"email": EMAIL_TAKEN}) from None

@@ -1,0 +1,219 @@
+"""The fixtures: real databases, a known cast of employees, a Dataverse stand-in."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, text
+
+from flask_app import create_app, migrations
+from flask_app.config import Config, DataverseSettings
+from flask_app.dataverse.standin import Standin
+from flask_app.models import Base, Job, User, committing, db
+from flask_app.models.base import make_engine
+from tests.servers import find_mariadbd, private_mariadb
+
+PASSWORD = "dusty-hands-650"
+NOW = datetime(2026, 11, 23, 12, 2, tzinfo=UTC)  # a Monday, 7:02 AM in the shop
+
+
+def missing(what: str, reason: str) -> NoReturn:
+    """Skip by name with the reason; where everything must be there (CI=true), fail."""
+    if os.environ.get("CI", "").lower() in ("true", "1"):
+        pytest.fail(f"{what} is missing: {reason}")
+    pytest.skip(f"{what} is missing: {reason}")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    engine = make_engine(f"sqlite:///{path}")
+    migrations.upgrade(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.exec_driver_sql("BEGIN")
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A MariaDB or MySQL server's URL without a database name."""
+    if given := os.environ.get("TEST_MYSQL_URL"):
+        yield given.rstrip("/")
+    elif find_mariadbd() is None:
+        missing("MariaDB", "set TEST_MYSQL_URL, or install mariadb-server")
+    else:
+        with private_mariadb(tmp_path_factory.mktemp("mariadb")) as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def new_mariadb(mariadb_server: str) -> Iterator[Callable[[], str]]:
+    """Make an empty database of its own at each call; they are dropped at the end."""
+    made: list[str] = []
+    engine = create_engine(mariadb_server, connect_args={"ssl_disabled": True}, isolation_level="AUTOCOMMIT")
+
+    def make() -> str:
+        name = f"island_time_test_{uuid4().hex[:12]}"
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
+        made.append(name)
+        return f"{mariadb_server}/{name}"
+
+    yield make
+    with engine.connect() as connection:
+        for name in made:
+            connection.execute(text(f"DROP DATABASE {name}"))
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def mariadb_url(new_mariadb: Callable[[], str]) -> str:
+    """A migrated database that the tests share; each finds it empty."""
+    url = new_mariadb()
+    engine = make_engine(url)
+    migrations.upgrade(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A migrated database without rows, on each engine in turn."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "test.db")
+        return f"sqlite:///{tmp_path / 'test.db'}"
+    url: str = request.getfixturevalue("mariadb_url")
+    empty(url)
+    return url
+
+
+def empty(url: str) -> None:
+    """Delete every row of a test's database."""
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
+    engine.dispose()
+
+
+@pytest.fixture
+def config(database_url: str) -> Config:
+    return Config(database_url=database_url, secret_key="k" * 32, bcrypt_rounds=4)
+
+
+@pytest.fixture
+def make_app(config: Config) -> Iterator[Callable[..., Flask]]:
+    """Build the application with some settings changed."""
+    made: list[Flask] = []
+
+    def make(**changes: Any) -> Flask:
+        app = create_app(replace(config, **changes))
+        app.testing = True
+        app.config["WTF_CSRF_ENABLED"] = False  # tests/web/test_csrf.py turns it on
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        app.extensions["engine"].dispose()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app()
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[Flask]:
+    """An application context, for tests of models."""
+    with app.app_context():
+        yield app
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The ids of people whom every test knows; each one's password is PASSWORD."""
+
+    ana: int  # worker, cut shop
+    luis: int  # worker, CNC shop
+    grace: int  # admin
+    zoe: int  # waits for approval
+    otis: int  # deactivated
+
+
+@pytest.fixture
+def cast(app: Flask) -> Cast:
+    with app.app_context():
+        return committing(_hire)
+
+
+def _hire() -> Cast:
+    ids = {}
+    for first, last, department, approved in (
+        ("Ana", "Duarte", "CUT_SHOP", True),
+        ("Luis", "Romero", "CNC_SHOP", True),
+        ("Grace", "Whitfield", "ADMINISTRATIVE", True),
+        ("Zoe", "Lindqvist", "PAINT_SHOP", False),
+        ("Otis", "Greene", "FABRICATION", True),
+    ):
+        form = {"first_name": first, "last_name": last, "department": department, "password": PASSWORD}
+        user = User.create({**form, "email": f"{first.lower()}@shop.example"}, at=NOW, approved=approved)
+        ids[first.lower()] = user.id
+        if first == "Otis":
+            user.deactivate(at=NOW)
+    return Cast(**ids)
+
+
+@pytest.fixture
+def add_job(app: Flask, cast: Cast) -> Callable[..., int]:
+    """Put a job on the board; return its id."""
+
+    def add(im_number: str = "4512", **fields: str) -> int:
+        form = {"general_contractor": "Gilbane", "job_scope": "Reception desk", **fields, "im_number": im_number}
+        with app.app_context():
+            grace = db.session.get_one(User, cast.grace)
+            return committing(lambda: Job.create(form, by=grace, at=NOW)).id
+
+    return add
+
+
+@pytest.fixture
+def log_in(app: Flask) -> Callable[[str], FlaskClient]:
+    """Return a browser in which somebody of the cast is logged in."""
+
+    def enter(name: str) -> FlaskClient:
+        client = app.test_client()
+        answer = client.post("/login", data={"email": f"{name}@shop.example", "password": PASSWORD})
+        assert answer.status_code == 302, answer.text
+        return client
+
+    return enter
+
+
+@pytest.fixture
+def standin() -> Iterator[Standin]:
+    with Standin() as running:
+        yield running
+
+
+def dataverse_settings(standin: Standin) -> DataverseSettings:
+    return DataverseSettings(
+        base_url=standin.base_url,
+        tenant_id=standin.tenant_id,
+        client_id=standin.client_id,
+        client_secret=standin.client_secret,
+        authority=standin.authority,
+        ca_bundle=str(standin.ca_bundle),
+    )
