@@ -33,6 +33,17 @@ class Fault:
     closes: bool = False  # the connection ends without an answer
     edit: Callable[[Request, Response], Response] | None = None
 
+    def description(self) -> str:
+        """Say in a line what this fault does."""
+        deed = f"answers {self.answer.status}" if self.answer else "answers"
+        if self.closes:
+            deed = "closes the connection"
+        if self.edit:
+            deed = "spoils the answer"
+        page = f", page {self.page}" if self.page else ""
+        times = "until cleared" if self.times is None else f"{self.times} times"
+        return f"{self.where}{page}: waits {self.wait:g} s, {deed}, {self.pace:g} s per byte; {times}"
+
     def fits(self, where: str, page: int | None) -> bool:
         """Say whether this fault is meant for such a request."""
         return self.where == where and self.page in (None, page)
@@ -41,11 +52,12 @@ class Fault:
 class Faults:
     """The faults that a stand-in has still to commit."""
 
-    def __init__(self, expire_tokens: Callable[[], None]) -> None:
+    def __init__(self, expire_tokens: Callable[[], None], expire_deltas: Callable[[], None]) -> None:
         self._lock = threading.Lock()
         self._queue: list[Fault] = []
         self._released = threading.Event()
         self._expire_tokens = expire_tokens
+        self._expire_deltas = expire_deltas
 
     def throttle(self, seconds: float | str = 1, times: int | None = 1, code: str = "0x80072322") -> None:
         """Answer 429 with Retry-After; `seconds` may be a text, to send a date or garbage."""
@@ -100,6 +112,10 @@ class Faults:
         """Refuse with 401 every token issued so far."""
         self._expire_tokens()
 
+    def expire_deltas(self) -> None:
+        """Refuse with 0x80044352 every delta link given out so far."""
+        self._expire_deltas()
+
     def foreign_next_link(self, url: str, times: int | None = 1) -> None:
         """Let a page of a list name `url` as its next page."""
         self._add(Fault(times, edit=lambda request, response: _with_next_link(response, url)))
@@ -114,6 +130,11 @@ class Faults:
             self._queue.clear()
             self._released.set()
             self._released = threading.Event()
+
+    def waiting(self) -> list[str]:
+        """Describe the faults in the queue."""
+        with self._lock:
+            return [fault.description() for fault in self._queue]
 
     def take(self, where: str, page: int | None) -> Fault | None:
         """Return the fault that the request must meet, if any, and count it down."""

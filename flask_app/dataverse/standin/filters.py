@@ -1,91 +1,40 @@
-"""$filter: a tokeniser and a recursive-descent parser that end in a function from row to keep-or-drop.
+"""$filter: a recursive-descent parser that ends in a function from row to keep-or-drop.
 
 Rules from the published filter-rows page: strings in single quotes (a quote inside doubled) and compared
 without regard to case; GUIDs, numbers and instants bare; a row for which the expression is null is dropped.
 """
 
-import operator
-import re
-import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
-from . import clock
-from .schema import COLUMNS, Row
+from .comparisons import OPERATORS, SEARCHES, Test, all_of, any_of, compare, crm_function, opposite, search
+from .literals import Token, literal, string, tokens
+from .schema import COLUMNS, ENTITY_TYPE
 from .wire import bad_query, unknown_property
 
-Test = Callable[[Row], bool | None]  # None: the expression is null for this row
-
-_TOKENS = re.compile(
-    r"\s*(?:(?P<string>'(?:[^']|'')*')"
-    r"|(?P<guid>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
-    r"|(?P<instant>\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?)"
-    r"|(?P<number>-?\d+(?:\.\d+)?)"
-    r"|(?P<word>@?[A-Za-z_][\w./@]*)"
-    r"|(?P<mark>[(),]))"
-)
-_COMPARISONS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
-    "eq": ("Equal", operator.eq),
-    "ne": ("NotEqual", operator.ne),
-    "gt": ("GreaterThan", operator.gt),
-    "ge": ("GreaterThanOrEqual", operator.ge),
-    "lt": ("LessThan", operator.lt),
-    "le": ("LessThanOrEqual", operator.le),
-}
-_SEARCHES: dict[str, Callable[[str, str], bool]] = {
-    "contains": operator.contains,
-    "startswith": str.startswith,
-    "endswith": str.endswith,
-}
-_NUMBERS = {"Edm.Int32", "Edm.Int64", "Edm.Decimal"}
+CRM = "Microsoft.Dynamics.CRM."
+JOB_TYPES = {column.name: column.edm for column in COLUMNS.values()}
 
 
-@dataclass(frozen=True)
-class Token:
-    """One word of a filter: its sort, its text, where it stands."""
+def compile_filter(text: str, types: Mapping[str, str] = JOB_TYPES, type_name: str = ENTITY_TYPE) -> Test:
+    """Return the test that `text` describes, or raise the 400 that Dataverse would answer.
 
-    sort: str
-    text: str
-    position: int
-
-
-def compile_filter(text: str) -> Test:
-    """Return the test that `text` describes, or raise the 400 that Dataverse would answer."""
+    `types` tells the properties that may be asked about and their Edm types.
+    """
     try:
-        return _Parser(text).parse()
+        return _Parser(text, types, type_name).parse()
     except RecursionError:
         raise bad_query("The node count limit of the query has been exceeded.") from None
-
-
-def _tokens(text: str) -> list[Token]:
-    found: list[Token] = []
-    position = 0
-    stripped = text.rstrip()
-    while position < len(stripped):
-        match = _TOKENS.match(stripped, position)
-        if match is None:
-            raise _unreadable(stripped, position)
-        sort = match.lastgroup or ""
-        found.append(Token(sort, match.group(sort), match.start(sort)))
-        position = match.end()
-    return [*found, Token("end", "", len(text))]
-
-
-def _unreadable(text: str, position: int) -> Exception:
-    start = position + len(text[position:]) - len(text[position:].lstrip())
-    if text[start] == "'":
-        return bad_query(f"There is an unterminated literal at position {len(text)} in '{text}'.")
-    return bad_query(f"Syntax error at position {start} in '{text}'.")
 
 
 class _Parser:
     """or-expression > and-expression > not > comparison | function | parentheses."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, types: Mapping[str, str], type_name: str) -> None:
         self._text = text
-        self._tokens = _tokens(text)
+        self._types = types
+        self._type_name = type_name
+        self._tokens = tokens(text)
         self._next = 0
 
     def parse(self) -> Test:
@@ -98,17 +47,17 @@ class _Parser:
         tests = [self._both()]
         while self._accept("or"):
             tests.append(self._both())
-        return tests[0] if len(tests) == 1 else _any_of(tests)
+        return tests[0] if len(tests) == 1 else any_of(tests)
 
     def _both(self) -> Test:
         tests = [self._negation()]
         while self._accept("and"):
             tests.append(self._negation())
-        return tests[0] if len(tests) == 1 else _all_of(tests)
+        return tests[0] if len(tests) == 1 else all_of(tests)
 
     def _negation(self) -> Test:
         if self._accept("not"):
-            return _opposite(self._negation())
+            return opposite(self._negation())
         if self._accept("("):
             test = self._either()
             self._expect(")")
@@ -117,26 +66,61 @@ class _Parser:
 
     def _statement(self) -> Test:
         word = self._take("word")
-        if word.text in _SEARCHES and self._accept("("):
+        if word.text in SEARCHES and self._accept("("):
             return self._search(word.text)
-        column = _column(word.text)
-        comparison = self._take("word")
-        if comparison.text not in _COMPARISONS:
-            raise self._syntax_error(comparison)
-        return _comparison(column, comparison.text, self._advance())
+        if word.text.startswith(CRM) and self._accept("("):
+            return self._crm_function(word.text.removeprefix(CRM))
+        column, edm = self._column(word.text)
+        name = self._take("word")
+        if name.text not in OPERATORS:
+            raise self._syntax_error(name)
+        kind, wanted = self._literal()
+        return compare(column, edm, name.text, kind, wanted)
 
     def _search(self, name: str) -> Test:
-        column = _column(self._take("word").text)
+        column, _ = self._column(self._take("word").text)
         self._expect(",")
-        wanted = _string(self._take("string").text).casefold()
+        wanted = string(self._take("string").text).casefold()
         self._expect(")")
-        matches = _SEARCHES[name]
+        return search(column, name, wanted)
 
-        def test(row: Row) -> bool | None:
-            value = row[column]
-            return matches(value.casefold(), wanted) if isinstance(value, str) else None
+    def _crm_function(self, name: str) -> Test:
+        """Read In(PropertyName='x',PropertyValues=['a','b']) and its kin."""
+        self._named("PropertyName")
+        column, edm = self._column(string(self._take("string").text))
+        self._expect(",")
+        values = []
+        if self._named("PropertyValue", "PropertyValues") and self._accept("["):
+            values.append(self._literal())
+            while self._accept(","):
+                values.append(self._literal())
+            self._expect("]")
+        else:
+            values.append(self._literal())
+        self._expect(")")
+        return crm_function(name, column, edm, values)
 
-        return test
+    def _named(self, *names: str) -> bool:
+        if self._take("word").text not in names:
+            raise self._syntax_error()
+        self._expect("=")
+        return True
+
+    def _column(self, name: str) -> tuple[str, str]:
+        if name not in self._types:
+            raise unknown_property(name, self._type_name)
+        return name, self._types[name]
+
+    def _literal(self) -> tuple[str, Any]:
+        token = self._advance()
+        value = literal(token)
+        if value is not None:
+            return value
+        raise (
+            unknown_property(token.text, self._type_name)
+            if token.sort == "word"
+            else self._syntax_error(token)
+        )
 
     def _peek(self) -> Token:
         return self._tokens[self._next]
@@ -166,122 +150,3 @@ class _Parser:
     def _syntax_error(self, token: Token | None = None) -> Exception:
         position = (token or self._peek()).position
         return bad_query(f"Syntax error at position {position} in '{self._text}'.")
-
-
-def _column(name: str) -> str:
-    if name not in COLUMNS:
-        raise unknown_property(name)
-    return name
-
-
-def _string(quoted: str) -> str:
-    return quoted[1:-1].replace("''", "'")
-
-
-def _literal(token: Token) -> tuple[str, Any]:
-    """Return a literal's type in the query and its value as rows hold it (texts folded)."""
-    if token.sort == "string":
-        return "Edm.String", _string(token.text).casefold()
-    if token.sort == "guid":
-        return "Edm.Guid", str(uuid.UUID(token.text))
-    if token.sort == "instant":
-        return "Edm.DateTimeOffset", _instant(token.text)
-    if token.sort == "number":
-        whole = "." not in token.text
-        return ("Edm.Int32", int(token.text)) if whole else ("Edm.Decimal", float(token.text))
-    if token.text == "null":
-        return "null", None
-    raise bad_query(
-        f"Could not find a property named '{token.text}' on type 'Microsoft.Dynamics.CRM.imi_job'."
-    )
-
-
-def _instant(text: str) -> datetime:
-    instant = clock.from_text(text)
-    if instant is None:
-        raise bad_query(f"Unrecognized 'Edm.DateTimeOffset' literal '{text}'.")
-    return instant
-
-
-def _comparison(column: str, name: str, token: Token) -> Test:
-    kind, wanted = _literal(token)
-    label, compare = _COMPARISONS[name]
-    if kind == "null":
-        return _null_test(column, name)
-    edm = COLUMNS[column].edm
-    if kind != edm and not {kind, edm} <= _NUMBERS:
-        raise bad_query(
-            "A binary operator with incompatible types was detected. "
-            f"Found operand types '{edm}' and '{kind}' for operator kind '{label}'."
-        )
-    comparable = _COMPARABLE[edm]
-
-    def test(row: Row) -> bool | None:
-        value = comparable(row[column])
-        return None if value is None else compare(value, wanted)
-
-    return test
-
-
-def _null_test(column: str, name: str) -> Test:
-    if name == "eq":
-        return lambda row: row[column] is None
-    if name == "ne":
-        return lambda row: row[column] is not None
-    return lambda row: None
-
-
-# What a row holds, made comparable. None, which drops the row, for a value of another kind: a hostile row.
-def _as_folded(value: Any) -> str | None:
-    return value.casefold() if isinstance(value, str) else None
-
-
-def _as_number(value: Any) -> float | None:
-    return value if isinstance(value, int | float) else None
-
-
-def _as_instant(value: Any) -> Any:
-    return clock.from_text(value) if isinstance(value, str) else None
-
-
-_COMPARABLE: dict[str, Callable[[Any], Any]] = {
-    "Edm.String": _as_folded,
-    "Edm.Guid": _as_folded,
-    "Edm.Int32": _as_number,
-    "Edm.Int64": _as_number,
-    "Edm.DateTimeOffset": _as_instant,
-}
-
-
-def _any_of(tests: list[Test]) -> Test:
-    def test(row: Row) -> bool | None:
-        unknown = False
-        for part in tests:
-            outcome = part(row)
-            if outcome:
-                return True
-            unknown = unknown or outcome is None
-        return None if unknown else False
-
-    return test
-
-
-def _all_of(tests: list[Test]) -> Test:
-    def test(row: Row) -> bool | None:
-        unknown = False
-        for part in tests:
-            outcome = part(row)
-            if outcome is False:
-                return False
-            unknown = unknown or outcome is None
-        return None if unknown else True
-
-    return test
-
-
-def _opposite(part: Test) -> Test:
-    def test(row: Row) -> bool | None:
-        outcome = part(row)
-        return None if outcome is None else not outcome
-
-    return test

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from .delta import ChangeTracking, check_tracking, deleted_entry, delta_link
 from .paging import Page, Pager
 from .query import ListQuery, check_options, context, read_list_query, shown_columns
 from .render import FORMATTED, show, wants
@@ -18,9 +19,10 @@ _EXCEEDED = "Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"
 class Listing:
     """Answers list requests from the table."""
 
-    def __init__(self, table: Table, pager: Pager, max_page_size: int) -> None:
+    def __init__(self, table: Table, tracking: ChangeTracking, max_page_size: int) -> None:
         self._table = table
-        self._pager = pager
+        self._tracking = tracking
+        self._pager = Pager()
         self._max_page_size = max_page_size
 
     def rows(self, request: Request, _match: "re.Match[str]") -> Response:
@@ -30,18 +32,30 @@ class Listing:
         size = asked or self._max_page_size
         if "$skiptoken" in request.query:
             page = self._pager.following(request, size)
+        elif "$deltatoken" in request.query or "odata.track-changes" in request.prefers():
+            page = self._tracked(request, size)
         else:
             found = query.rows(self._table.all())
             # "Don't use $top with maxpagesize. If you include both, $top is ignored." (page-results)
             cut = found if query.top is None or asked else found[: query.top]
-            page = self._pager.first(request, cut, len(found), size)
+            page = self._pager.first(request, cut, total=len(found), size=size)
         return _answer(request, query, page, asked)
 
     def count(self, request: Request, _match: "re.Match[str]") -> Response:
-        """Answer imi_jobs/$count: a bare number."""
-        check_options(request, {"$filter"})
-        found = read_list_query(request).rows(self._table.all())
+        """Answer imi_jobs/$count: a bare number; with a delta token, the number of changes."""
+        check_options(request, {"$filter", "$deltatoken", "$select"})
+        token = request.query.get("$deltatoken")
+        if token is None:
+            found = read_list_query(request).rows(self._table.all())
+        else:
+            found, _ = self._tracking.since(token)
         return Response(200, content=str(min(len(found), COUNT_LIMIT)).encode(), content_type="text/plain")
+
+    def _tracked(self, request: Request, size: int) -> Page:
+        check_tracking(request)
+        token = request.query.get("$deltatoken")
+        entries, version = self._tracking.all() if token is None else self._tracking.since(token)
+        return self._pager.first(request, entries, total=len(entries), size=size, version=version)
 
 
 def _page_size(request: Request, limit: int) -> int | None:
@@ -53,15 +67,21 @@ def _page_size(request: Request, limit: int) -> int | None:
 
 def _answer(request: Request, query: ListQuery, page: Page, page_size: int | None) -> Response:
     annotations = request.prefers().get("odata.include-annotations", "")
-    payload: dict[str, Any] = {"@odata.context": context(request, ENTITY_SET, query.columns)}
+    suffix = "/$delta" if "$deltatoken" in request.query else ""
+    payload: dict[str, Any] = {"@odata.context": context(request, ENTITY_SET, query.columns, suffix)}
     if query.count:
         payload["@odata.count"] = min(page.total, COUNT_LIMIT)
     payload |= _count_annotations(annotations, page.total if query.count else None)
     columns, formatted = shown_columns(query.columns), wants(annotations, FORMATTED)
-    payload["value"] = [show(row, columns, formatted) for row in page.rows]
+    if page.version is not None and page.next_link is None:
+        payload["@odata.deltaLink"] = delta_link(request, page.version)
+    payload["value"] = [deleted_entry(request, row) or show(row, columns, formatted) for row in page.rows]
     if page.next_link:
         payload["@odata.nextLink"] = page.next_link
-    return Response(200, payload, applied(annotations, page_size))
+    headers = applied(annotations, page_size)
+    if "odata.track-changes" in request.prefers():
+        headers.append(("Preference-Applied", "odata.track-changes"))
+    return Response(200, payload, headers)
 
 
 def applied(annotations: str, page_size: int | None = None) -> list[tuple[str, str]]:

@@ -26,6 +26,7 @@ class Snapshot:
     query: tuple[tuple[str, str], ...]
     rows: list[Row]
     total: int
+    version: int | None  # where change tracking goes on from; None without it
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Page:
     rows: list[Row]
     total: int
     next_link: str | None
+    version: int | None
 
 
 def page_number(request: Request) -> int | None:
@@ -52,11 +54,13 @@ class Pager:
         self._lock = threading.Lock()
         self._snapshots: OrderedDict[str, Snapshot] = OrderedDict()
 
-    def first(self, request: Request, rows: list[Row], total: int, size: int) -> Page:
-        """Return the first page of `rows`; `total` is what $count tells."""
-        snapshot = Snapshot(_asked(request), rows, total)
+    def first(
+        self, request: Request, rows: list[Row], *, total: int, size: int, version: int | None = None
+    ) -> Page:
+        """Return the first page of `rows`; `total` is for $count, `version` for a delta link."""
+        snapshot = Snapshot(_asked(request), rows, total, version)
         if len(rows) <= size:
-            return Page(rows, total, None)
+            return Page(rows, total, None, version)
         name = secrets.token_urlsafe(9)
         with self._lock:
             self._snapshots[name] = snapshot
@@ -88,17 +92,18 @@ def _cut(request: Request, snapshot: Snapshot, name: str, *, number: int, start:
     end = start + size
     rows = snapshot.rows[start:end]
     if end >= len(snapshot.rows):
-        return Page(rows, snapshot.total, None)
+        return Page(rows, snapshot.total, None, snapshot.version)
     last, first = (f"{{{row[KEY].upper()}}}" for row in (rows[-1], rows[0]))
     cookie = (
         f'<cookie page="{number}" snapshot="{name}" seen="{end}">'
         f'<{KEY} last="{last}" first="{first}" /></cookie>'
     )
     inner = re.sub("%..", lambda code: code[0].lower(), quote(cookie, safe=""))
-    token = f'<cookie pagenumber="{number + 1}" pagingcookie="{inner}" istracking="False" />'
+    tracking = snapshot.version is not None
+    token = f'<cookie pagenumber="{number + 1}" pagingcookie="{inner}" istracking="{tracking}" />'
     own = [part for part in request.raw_query.split("&") if part and not _is_skiptoken(part)]
     query = "&".join([*own, f"$skiptoken={quote(token, safe='=/')}"])
-    return Page(rows, snapshot.total, f"{request.api_root}/{ENTITY_SET}?{query}")
+    return Page(rows, snapshot.total, f"{request.api_root}/{ENTITY_SET}?{query}", snapshot.version)
 
 
 def _is_skiptoken(part: str) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .filters import Test, compile_filter
+from .comparisons import Test
+from .filters import compile_filter
 from .schema import COLUMNS, KEY, Row
 from .wire import Request, bad_query, unknown_property
 

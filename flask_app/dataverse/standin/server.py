@@ -132,9 +132,11 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(head + body)
             return
         self.wfile.write(head)
-        for byte in body:
-            self.server.faults.pause(fault.pace)
-            self.wfile.write(bytes([byte]))
+        for position in range(len(body)):
+            if not self.server.faults.pause(fault.pace):
+                self.wfile.write(body[position:])
+                return
+            self.wfile.write(body[position : position + 1])
 
     def _head(self, response: Response, length: int) -> bytes:
         number = str(uuid.uuid4())

@@ -11,14 +11,18 @@ from typing import Any, Self
 
 from . import web_api
 from .certificate import make_certificate, server_context
+from .control import ROOT as CONTROL_ROOT
+from .control import Control
+from .delta import ChangeTracking
 from .faults import Faults
 from .generate import generate as generate_jobs
 from .journal import Journal, Record
+from .limits import Limits
 from .schema import APPROVED, COLUMNS, Row
 from .server import Server
 from .table import Table, etag
 from .tokens import TokenDesk
-from .wire import Request, Response, unknown_segment
+from .wire import ApiError, Request, Response, unknown_segment
 
 EXAMPLE: Row = {
     "imi_gc": "Harbor & Pine Builders",
@@ -59,13 +63,18 @@ class Standin:
         self._directory = Path(directory) if directory else None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._table = Table()
-        self._web_api = web_api.WebApi(self._table, read_only=read_only, max_page_size=max_page_size)
+        tracking = ChangeTracking(self._table)
+        self._web_api = web_api.WebApi(
+            self._table, tracking, read_only=read_only, max_page_size=max_page_size
+        )
         self._desk: TokenDesk | None = None
         self._server: Server | None = None
         self._accepting: threading.Thread | None = None
         self._journal = Journal(log)
         self._ca_bundle: Path | None = None
-        self.faults = Faults(self._expire_tokens)
+        self.faults = Faults(self._expire_tokens, tracking.expire)
+        self.limits = Limits()
+        self._control = Control(self._table, self.faults, self.limits, self._journal)
         for row in rows or ():
             self.add(**row)
         for row in generate_jobs(generate, seed):
@@ -181,11 +190,22 @@ class Standin:
         desk = self._desk
         if desk is None:
             return Response(503)
+        if request.path.startswith(CONTROL_ROOT):
+            return self._control.answer(request)
         if not web_api.covers(request.path):
             return desk.answer(request) or unknown_segment(request.path.strip("/")).response()
         if not desk.accepts(request.headers.get("Authorization")):
             return Response(401, headers=[("WWW-Authenticate", desk.challenge())])
-        return self._web_api.answer(request)
+        return self._limited(request)
+
+    def _limited(self, request: Request) -> Response:
+        try:
+            with self.limits.request():
+                response = self._web_api.answer(request)
+        except ApiError as error:
+            response = error.response()
+        response.headers += self.limits.headers()
+        return response
 
 
 def _stored(columns: Row) -> Row:

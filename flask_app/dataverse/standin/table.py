@@ -85,6 +85,11 @@ class Table:
             gone = sorted((at, row_id) for row_id, at in self._deleted.items() if at > version)
             return sorted(rows, key=_version_of), [row_id for _, row_id in gone], self._version
 
+    def skip_version(self) -> int:
+        """Use up a version and return it."""
+        with self._lock:
+            return self._next_version()
+
     @contextmanager
     def atomically(self) -> Iterator[None]:
         """Undo every change made inside when something raises."""
@@ -107,7 +112,9 @@ class Table:
         row: Row = {**_DEFAULTS, "createdon": created, "modifiedon": created, **columns}
         if "statuscode" not in columns:
             row["statuscode"] = 2 if row["statecode"] == 1 else 1
-        if "versionnumber" not in columns:
+        if isinstance(columns.get("versionnumber"), int):
+            self._version = max(self._version, row["versionnumber"])
+        else:
             row["versionnumber"] = self._next_version()
         return row
 

@@ -3,22 +3,42 @@
 import re
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
+from . import metadata
+from .batch import Batch
+from .bulk import BulkOperations
+from .definitions import CRM
+from .delta import ChangeTracking
 from .listing import Listing
-from .paging import Pager
 from .query import context
+from .render import wants
 from .rows import RowOperations
 from .schema import ENTITY_SET, TABLE
 from .table import Table
 from .wire import ApiError, Request, Response, unknown_segment
 
 Answer = Callable[[Request, "re.Match[str]"], Response]
+Route = tuple["re.Pattern[str]", dict[str, Answer]]
 
 _ROOT = re.compile(r"/api/data/(v9\.[0-2])(?:/(.*))?")
 _WRITES = {"POST", "PATCH", "PUT", "DELETE"}
 # Fixed, so that an application's own record of who it is stays the same from one start to the next.
 _SPACE = uuid.UUID("5a7c1f2e-94d0-4a37-8f0e-2d6b1c9e4f10")
 USER_ID = str(uuid.uuid5(_SPACE, "user"))
+
+_ENTITY = r"EntityDefinitions\((?P<entity>[^()]*)\)"
+_CAST = r"(?:/Microsoft\.Dynamics\.CRM\.(?P<cast>\w+))"
+_METADATA: tuple[tuple[str, Answer], ...] = (
+    ("EntityDefinitions", metadata.entities),
+    (_ENTITY, metadata.one_entity),
+    (rf"{_ENTITY}/(?P<related>Keys|\w+Relationships)", metadata.related),
+    (rf"{_ENTITY}/Attributes{_CAST}?", metadata.attributes),
+    (rf"{_ENTITY}/Attributes\((?P<attribute>[^()]*)\){_CAST}?", metadata.one_attribute),
+    (rf"{_ENTITY}/Attributes\((?P<attribute>[^()]*)\){_CAST}/OptionSet", metadata.choices),
+    (r"RetrieveMetadataChanges\(Query=@p1\)", metadata.metadata_changes),
+)
 
 
 def covers(path: str) -> bool:
@@ -29,18 +49,17 @@ def covers(path: str) -> bool:
 class WebApi:
     """Routes a request to what answers it. Authentication and faults are the server's business."""
 
-    def __init__(self, table: Table, *, read_only: bool, max_page_size: int) -> None:
+    def __init__(
+        self, table: Table, tracking: ChangeTracking, *, read_only: bool, max_page_size: int
+    ) -> None:
         self._read_only = read_only
-        listing = Listing(table, Pager(), max_page_size)
-        rows = RowOperations(table)
-        self._routes: list[tuple[re.Pattern[str], dict[str, Answer]]] = [
+        self._batch = Batch(table, self.answer)
+        self._routes: list[Route] = [
+            *_row_routes(table, tracking, max_page_size),
+            *((re.compile(pattern), {"GET": answer}) for pattern, answer in _METADATA),
             (re.compile(r"WhoAmI(?:\(\))?"), {"GET": _who_am_i}),
-            (re.compile(ENTITY_SET), {"GET": listing.rows, "POST": rows.create}),
-            (re.compile(rf"{ENTITY_SET}/\$count"), {"GET": listing.count}),
-            (
-                re.compile(rf"{ENTITY_SET}\((?P<key>[^()]*)\)"),
-                {"GET": rows.retrieve, "PATCH": rows.update, "DELETE": rows.delete},
-            ),
+            (re.compile(""), {"GET": _service_document}),
+            (re.compile(r"\$batch"), {"POST": self._batch.run}),
         ]
 
     def answer(self, request: Request) -> Response:
@@ -48,14 +67,16 @@ class WebApi:
         try:
             return self._routed(request)
         except ApiError as error:
-            return error.response()
+            response = error.response()
+            _annotate(response, request.prefers().get("odata.include-annotations", ""))
+            return response
 
     def _routed(self, request: Request) -> Response:
         root = _ROOT.fullmatch(request.path)
         if root is None:
             raise unknown_segment(request.path.strip("/"))
         resource = root[2] or ""
-        request = request.with_root(f"{request.origin}/api/data/{root[1]}")
+        request = replace(request, api_root=f"{request.origin}/api/data/{root[1]}")
         for pattern, methods in self._routes:
             match = pattern.fullmatch(resource)
             if match:
@@ -63,19 +84,41 @@ class WebApi:
         raise unknown_segment(resource.partition("/")[0].partition("(")[0])
 
     def _allowed(self, request: Request, methods: dict[str, Answer]) -> Answer:
-        if request.method not in methods:
+        answer = methods.get(request.method)
+        if answer is None:
             message = f"The requested resource does not support http method '{request.method}'."
             raise ApiError(405, "", message, [("Allow", ",".join(methods))])
-        if self._read_only and request.method in _WRITES:
+        # Of a batch, each request inside is judged by itself.
+        if self._read_only and request.method in _WRITES and answer != self._batch.run:
             raise _missing_privilege()
-        return methods[request.method]
+        return answer
+
+
+def _row_routes(table: Table, tracking: ChangeTracking, max_page_size: int) -> list[Route]:
+    listing = Listing(table, tracking, max_page_size)
+    rows = RowOperations(table)
+    bulk = BulkOperations(table)
+    one: dict[str, Answer] = {"GET": rows.retrieve, "PATCH": rows.update, "DELETE": rows.delete}
+    return [
+        (re.compile(ENTITY_SET), {"GET": listing.rows, "POST": rows.create}),
+        (re.compile(rf"{ENTITY_SET}/\$count"), {"GET": listing.count}),
+        (re.compile(rf"{ENTITY_SET}\((?P<key>[^()]*)\)"), one),
+        (re.compile(rf"{ENTITY_SET}/{re.escape(CRM)}CreateMultiple"), {"POST": bulk.create}),
+        (re.compile(rf"{ENTITY_SET}/{re.escape(CRM)}UpdateMultiple"), {"POST": bulk.update}),
+        (re.compile("BulkDelete"), {"POST": bulk.delete}),
+    ]
+
+
+def _service_document(request: Request, _match: "re.Match[str]") -> Response:
+    sets = [{"name": name, "kind": "EntitySet", "url": name} for name in (ENTITY_SET, "EntityDefinitions")]
+    return Response(200, {"@odata.context": f"{request.api_root}/$metadata", "value": sets})
 
 
 def _who_am_i(request: Request, _match: "re.Match[str]") -> Response:
     return Response(
         200,
         {
-            "@odata.context": context(request, "Microsoft.Dynamics.CRM.WhoAmIResponse", None),
+            "@odata.context": context(request, f"{CRM}WhoAmIResponse", None),
             "BusinessUnitId": str(uuid.uuid5(_SPACE, "business unit")),
             "UserId": USER_ID,
             "OrganizationId": str(uuid.uuid5(_SPACE, "organization")),
@@ -90,3 +133,17 @@ def _missing_privilege() -> ApiError:
         f"on OTC=10042 for entity '{TABLE}' (LocalizedName='Job'). context.Caller={USER_ID}"
     )
     return ApiError(403, "0x80040220", message)
+
+
+def _annotate(response: Response, annotations: str) -> None:
+    """Add the details that the caller's odata.include-annotations asks for (example G8)."""
+    error: dict[str, Any] = (response.payload or {})["error"]
+    link = "http://go.microsoft.com/fwlink/?LinkID=398563&error=Microsoft.Crm.CrmException%3a"
+    details = {
+        "Microsoft.PowerApps.CDS.ErrorDetails.OperationStatus": "0",
+        "Microsoft.PowerApps.CDS.ErrorDetails.SubErrorCode": "-2146233088",
+        "Microsoft.PowerApps.CDS.HelpLink": f"{link}{error['code'].removeprefix('0x')}&client=platform",
+        "Microsoft.PowerApps.CDS.TraceText": "",
+        "Microsoft.PowerApps.CDS.InnerError.Message": error["message"],
+    }
+    error |= {f"@{name}": text for name, text in details.items() if wants(annotations, name)}

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -21,9 +21,7 @@ class Request:
     headers: Message
     body: bytes
     origin: str
-    api_root: str = ""
-    caller: str = ""
-    references: dict[str, str] = field(default_factory=dict)  # $1 -> entity URL, inside a change set
+    api_root: str = ""  # …/api/data/v9.2, under which the answer's links shall lie
 
     @classmethod
     def parse(cls, method: str, target: str, headers: Message, body: bytes, origin: str) -> "Request":
@@ -31,10 +29,6 @@ class Request:
         parts = urlsplit(target)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         return cls(method, unquote(parts.path), query, parts.query, headers, body, origin)
-
-    def with_root(self, api_root: str) -> "Request":
-        """Say under which address (…/api/data/v9.2) this request's links shall lie."""
-        return replace(self, api_root=api_root)
 
     def payload(self) -> dict[str, Any]:
         """Return the JSON object in the body."""

@@ -1,0 +1,150 @@
+"""The table's definition as metadata: the entity, its attributes, their choices. Shapes after example G11."""
+
+import uuid
+from typing import Any
+
+from .schema import COLUMNS, ENTITY_SET, KEY, NAME_COLUMN, TABLE, Column
+
+Definition = dict[str, Any]
+
+CRM = "Microsoft.Dynamics.CRM."
+_SPACE = uuid.UUID("0c2f9a52-6f0f-4f0b-9b7e-5d1a3f7c8e21")  # fixed: a MetadataId outlives a restart
+_TYPE_NAMES = {"Uniqueidentifier": "AttributeMetadata"}
+_STATE_NAMES = {0: "Active", 1: "Inactive"}
+
+
+def metadata_id(name: str) -> str:
+    """Return the MetadataId of something by its name."""
+    return str(uuid.uuid5(_SPACE, name))
+
+
+def label(text: str | None) -> Definition:
+    """Return a text as a Label."""
+    if text is None:
+        return {"LocalizedLabels": [], "UserLocalizedLabel": None}
+    localized = {
+        "Label": text,
+        "LanguageCode": 1033,
+        "IsManaged": False,
+        "MetadataId": metadata_id(f"label {text}"),
+        "HasChanged": None,
+    }
+    return {"LocalizedLabels": [localized], "UserLocalizedLabel": localized}
+
+
+def managed(value: Any, name: str) -> Definition:
+    """Return a value as a managed property."""
+    return {"Value": value, "CanBeChanged": True, "ManagedPropertyLogicalName": name}
+
+
+def entity() -> Definition:
+    """Return the definition of imi_job, without its attributes."""
+    return {
+        "MetadataId": metadata_id(TABLE),
+        "LogicalName": TABLE,
+        "SchemaName": "imi_Job",
+        "EntitySetName": ENTITY_SET,
+        "LogicalCollectionName": ENTITY_SET,
+        "CollectionSchemaName": "imi_Jobs",
+        "PrimaryIdAttribute": KEY,
+        "PrimaryNameAttribute": NAME_COLUMN,
+        "ObjectTypeCode": 10042,
+        "OwnershipType": "UserOwned",
+        "TableType": "Standard",
+        "DataProviderId": None,
+        "ExternalName": None,
+        "DisplayName": label("Job"),
+        "DisplayCollectionName": label("Jobs"),
+        "Description": label("A millwork job."),
+        "IsCustomEntity": True,
+        "IsManaged": False,
+        "IsPrivate": False,
+        "IsActivity": False,
+        "IsIntersect": False,
+        "IsKnowledgeManagementEnabled": False,
+        "ChangeTrackingEnabled": True,
+        "CanChangeTrackingBeEnabled": managed(True, "canchangetrackingbeenabled"),
+        "IsOptimisticConcurrencyEnabled": True,
+        "CanCreateAttributes": managed(True, "cancreateattributes"),
+        "IsAuditEnabled": managed(False, "canmodifyauditsettings"),
+        "HasChanged": None,
+    }
+
+
+def type_name(column: Column) -> str:
+    """Return the metadata type of a column, such as PicklistAttributeMetadata."""
+    return _TYPE_NAMES.get(column.kind, f"{column.kind}AttributeMetadata")
+
+
+def attribute(column: Column) -> Definition:
+    """Return the definition of a column, without its choices."""
+    definition: Definition = {
+        "@odata.type": f"#{CRM}{type_name(column)}",
+        "MetadataId": metadata_id(column.name),
+        "LogicalName": column.name,
+        "SchemaName": column.name,
+        "EntityLogicalName": TABLE,
+        "AttributeType": column.kind,
+        "AttributeTypeName": {"Value": f"{column.kind}Type"},
+        "AttributeOf": None,
+        "ColumnNumber": list(COLUMNS).index(column.name) + 1,
+        "DisplayName": label(column.label),
+        "Description": label(None),
+        "IsPrimaryId": column.name == KEY,
+        "IsPrimaryName": column.name == NAME_COLUMN,
+        "IsCustomAttribute": column.name.startswith("imi_"),
+        "IsManaged": False,
+        "IsLogical": False,
+        "IsValidForRead": True,
+        "IsValidForCreate": not column.read_only,
+        "IsValidForUpdate": not column.read_only and column.name != KEY,
+        "RequiredLevel": managed(
+            "SystemRequired" if column.name == KEY else "None", "canmodifyrequirementlevel"
+        ),
+        "HasChanged": None,
+    }
+    if column.length:
+        definition |= {"MaxLength": column.length, "Format": "TextArea" if column.kind == "Memo" else "Text"}
+    if column.kind == "DateTime":
+        definition |= {"Format": "DateAndTime", "DateTimeBehavior": {"Value": "UserLocal"}}
+    return definition
+
+
+def option_set(column: Column) -> Definition:
+    """Return the choices of a column."""
+    return {
+        "@odata.type": f"#{CRM}OptionSetMetadata",
+        "Options": [_option(column, value, text) for value, text in column.choices.items()],
+        "Description": label(None),
+        "DisplayName": label(column.label),
+        "IsCustomOptionSet": column.kind == "Picklist",
+        "IsGlobal": False,
+        "IsManaged": False,
+        "IsCustomizable": managed(True, "iscustomizable"),
+        "Name": f"{TABLE}_{column.name}",
+        "ExternalTypeName": None,
+        "OptionSetType": column.kind,
+        "IntroducedVersion": "1.0",
+        "MetadataId": metadata_id(f"options of {column.name}"),
+        "HasChanged": None,
+    }
+
+
+def _option(column: Column, value: int, text: str) -> Definition:
+    option: Definition = {
+        "Value": value,
+        "Label": label(text),
+        "Description": label(None),
+        "Color": None,
+        "IsManaged": False,
+        "ExternalValue": None,
+        "MetadataId": None,
+        "HasChanged": None,
+    }
+    if column.kind == "State":
+        option = {"@odata.type": f"#{CRM}StateOptionMetadata", **option}
+        option |= {"DefaultStatus": value + 1, "InvariantName": _STATE_NAMES[value]}
+    if column.kind == "Status":
+        option = {"@odata.type": f"#{CRM}StatusOptionMetadata", **option, "State": value - 1}
+        option["TransitionData"] = None
+    return option
