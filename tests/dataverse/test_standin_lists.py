@@ -7,6 +7,7 @@ import pytest
 from flask_app.dataverse.standin import Standin
 from tests.dataverse.standin_caller import Caller
 
+CRM = "Microsoft.Dynamics.CRM."
 LIBRARY = {"imi_imnumber": "4101", "imi_gc": "O'Hara & Sons", "imi_jobname": "Library"}
 ANNEX = {"imi_imnumber": "4102", "imi_gc": None, "imi_jobname": "library annex"}
 NOT_APPROVED = {"imi_imnumber": "4103", "imi_gc": "Marlowe", "imi_submittalstatus": 826130001}
@@ -60,6 +61,14 @@ def numbers(rows):
         ("endswith(imi_imnumber,'4')", ["4104"]),
         ("not contains(imi_gc,'a')", []),
         ("imi_imnumber gt '4102'", ["4103", "4104"]),
+        (f"{CRM}In(PropertyName='imi_imnumber',PropertyValues=['4101','4104'])", ["4101", "4104"]),
+        (f"{CRM}NotIn(PropertyName='statecode',PropertyValues=['1'])", ["4101", "4102", "4103"]),
+        (
+            f"{CRM}Between(PropertyName='createdon',"
+            "PropertyValues=['2026-01-02T00:00:00Z','2026-01-03T00:00:00Z'])",
+            ["4102", "4103"],
+        ),
+        (f"{CRM}LastXHours(PropertyName='modifiedon',PropertyValue=1)", []),
     ],
 )
 def test_a_filter_keeps_the_rows_for_which_it_is_true(caller, expression, found):
