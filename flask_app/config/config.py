@@ -1,8 +1,10 @@
 """The program's settings: read once from the environment, checked as a whole, never changed after."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import time
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -88,7 +90,7 @@ class Config:
             host=reader.values["HOST"] or "127.0.0.1",
             port=reader.read("PORT", _number(1, 65535), 5000),
             trusted_proxies=reader.read("TRUSTED_PROXIES", _number(0, 5), 0),
-            database_ca_bundle=reader.values["DATABASE_CA_BUNDLE"] or None,
+            database_ca_bundle=reader.file("DATABASE_CA_BUNDLE"),
             demo=demo,
         )
         if reader.problems:
@@ -114,8 +116,12 @@ class _Reader:
             return default if not text and default is not None else parse(text)
         except ValueError as problem:
             # The sentence names the variable and what it should be, never what it is: it may be a secret.
+            # So a parser lets no library's own ValueError through: those quote what they could not read.
             self.problems.append(f"{name} {problem}")
             return default  # type: ignore[return-value]  # never seen: from_env raises
+
+    def file(self, name: str) -> str | None:
+        return self.read(name, _file) if self.values[name] else None
 
     def dataverse(self) -> DataverseSettings | None:
         missing = [name for name in DATAVERSE_REQUIRED if not self.values[name]]
@@ -133,21 +139,26 @@ class _Reader:
             client_id=given["DATAVERSE_CLIENT_ID"],
             client_secret=given["DATAVERSE_CLIENT_SECRET"],
             authority=self.read("DATAVERSE_AUTHORITY", _https_url, PUBLIC_CLOUD),
-            ca_bundle=self.values["DATAVERSE_CA_BUNDLE"] or None,
+            ca_bundle=self.file("DATAVERSE_CA_BUNDLE"),
         )
 
 
 def _database_url(text: str) -> str:
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
         url = None
-    if url is None or url.get_backend_name() not in ("sqlite", "mysql", "mariadb"):
+    if url is None or url.drivername.partition("+")[0] not in ("sqlite", "mysql", "mariadb"):
         raise ValueError(
             "should look like mysql+pymysql://user:password@host/man_hours or sqlite:///path/to/file.db"
         )
-    if url.get_backend_name() != "sqlite" and url.get_driver_name() != "pymysql":
+    if url.drivername not in ("sqlite", "sqlite+pysqlite", "mysql+pymysql", "mariadb+pymysql"):
         raise ValueError("should use the PyMySQL driver: mysql+pymysql://user:password@host/man_hours")
+    if url.database in (None, "", ":memory:"):
+        raise ValueError(
+            "should name a database, as mysql+pymysql://user:password@host/man_hours does, "
+            "or a file: sqlite:///path/to/file.db"
+        )
     return text
 
 
@@ -161,10 +172,20 @@ def _secret_key(text: str) -> str:
 
 
 def _https_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme == "https" and parts.hostname and parts.port != 0
+    except ValueError:  # brackets that are no IPv6 address, a port that is none
+        usable = False
+    if not usable or parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("should be an https:// address such as https://yourorg.crm.dynamics.com")
     return text.rstrip("/")
+
+
+def _file(text: str) -> str:
+    if "\0" in text or not Path(text).is_file():
+        raise ValueError("should be the path of a file with certificates (PEM)")
+    return text
 
 
 def _switch(text: str) -> bool:
@@ -183,10 +204,9 @@ def _zone(text: str) -> ZoneInfo:
 
 
 def _time_of_day(text: str) -> time:
-    hours, colon, minutes = text.partition(":")
-    if not (colon and hours.isdecimal() and minutes.isdecimal() and int(hours) < 24 and int(minutes) < 60):
+    if not re.fullmatch(r"([01]?[0-9]|2[0-3]):[0-5][0-9]", text):
         raise ValueError("should be a time of day such as 06:00")
-    return time(int(hours), int(minutes))
+    return time.fromisoformat(text.zfill(5))
 
 
 def _registration(text: str) -> str:
@@ -197,7 +217,7 @@ def _registration(text: str) -> str:
 
 def _number(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdecimal() and least <= int(text) <= most):
+        if not (re.fullmatch("[0-9]{1,9}", text) and least <= int(text) <= most):
             raise ValueError(f"should be a whole number from {least} to {most}")
         return int(text)
 

@@ -67,7 +67,7 @@ class Timesheet(Generic[S]):
     def __init__(self, shifts: Iterable[S], *, zone: tzinfo, now: datetime) -> None:
         self._zone = zone
         self._now = now
-        self.days = list(self._group(sorted(shifts, key=lambda shift: shift.started_at)))
+        self.days = list(self._group(sorted(shifts, key=_punches)))
 
     @property
     def minutes(self) -> int:
@@ -89,3 +89,8 @@ class Timesheet(Generic[S]):
     def _worth(self, shift: S) -> int:
         # An open shift may begin a second "from now": another host's clock was a little ahead.
         return worked_minutes(shift.started_at, shift.ended_at or max(self._now, shift.started_at))
+
+
+def _punches(shift: Worked) -> tuple[datetime, bool, datetime]:
+    """Sort key. Two shifts may begin at one instant: the one that ended first came first."""
+    return (shift.started_at, shift.ended_at is None, shift.ended_at or shift.started_at)
