@@ -102,10 +102,14 @@ def test_a_trickling_body_arrives_whole_in_the_end(standin, caller):
     assert caller.get("WhoAmI").json()["UserId"]
 
 
-def test_a_trickling_body_outlasts_no_read_timeout_but_a_deadline(standin, caller):
+def test_a_body_that_trickles_too_slowly_runs_into_the_callers_timeout(standin, caller):
     standin.faults.trickle(seconds_per_byte=30)
-    with pytest.raises(requests.exceptions.ConnectionError):
-        caller.session.get(f"{caller.root}/WhoAmI", headers=caller.headers, timeout=0.05)
+    with caller.session.get(
+        f"{caller.root}/WhoAmI", headers=caller.headers, timeout=0.5, stream=True
+    ) as answer:
+        assert answer.status_code == 200
+        with pytest.raises(requests.exceptions.ConnectionError, match="Read timed out"):
+            answer.content  # noqa: B018 - reading the body is what is tried
 
 
 @pytest.mark.parametrize("where", ["api", "token"])

@@ -95,6 +95,18 @@ def test_a_filter_takes_a_bare_guid(standin, caller):
         ("imi_gc eq 'A' imi_gc", "Syntax error at position 14 in 'imi_gc eq 'A' imi_gc'."),
         ("createdon gt 2026-13-45", "Unrecognized 'Edm.DateTimeOffset' literal '2026-13-45'."),
         (
+            f"{CRM}In(PropertyName='createdon',PropertyValues=['soon'])",
+            "Unrecognized 'Edm.DateTimeOffset' literal 'soon'.",
+        ),
+        (
+            f"{CRM}LastXDays(PropertyName='createdon',PropertyValue={10**20})",
+            f"The value '{10**20}' is not a number of hours or days.",
+        ),
+        (
+            f"{CRM}Above(PropertyName='createdon',PropertyValue='x')",
+            "Unrecognized 'Edm.DateTimeOffset' literal 'x'.",
+        ),
+        (
             "imi_imnumber eq 4101",
             "A binary operator with incompatible types was detected. "
             "Found operand types 'Edm.String' and 'Edm.Int32' for operator kind 'Equal'.",

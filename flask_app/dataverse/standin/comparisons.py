@@ -25,6 +25,7 @@ SEARCHES: dict[str, Callable[[str, str], bool]] = {
     "endswith": str.endswith,
 }
 _NUMBERS = {"Edm.Int32", "Edm.Int64", "Edm.Decimal"}
+_MOST_UNITS = 10_000
 _LAST_UNITS = {"LastXHours": timedelta(hours=1), "LastXDays": timedelta(days=1)}
 
 
@@ -67,9 +68,8 @@ def crm_function(name: str, column: str, edm: str, values: list[tuple[str, Any]]
         return all_of([compare(column, edm, "ne", *value) for value in wanted])
     if name == "Between" and len(wanted) == 2:
         return all_of([compare(column, edm, "ge", *wanted[0]), compare(column, edm, "le", *wanted[1])])
-    if name in _LAST_UNITS and edm == "Edm.DateTimeOffset" and isinstance(values[0][1], int):
-        since = clock.utc_now() - values[0][1] * _LAST_UNITS[name]
-        return compare(column, edm, "ge", edm, since)
+    if name in _LAST_UNITS and edm == "Edm.DateTimeOffset":
+        return compare(column, edm, "ge", edm, clock.utc_now() - _LAST_UNITS[name] * _how_many(values[0][1]))
     raise bad_query(f"The query function Microsoft.Dynamics.CRM.{name} is not supported here.")
 
 
@@ -121,12 +121,21 @@ def _null_test(column: str, name: str) -> Test:
     return lambda row: None
 
 
+def _how_many(value: Any) -> int:
+    if not isinstance(value, int) or not 0 < value < _MOST_UNITS:
+        raise bad_query(f"The value '{value}' is not a number of hours or days.")
+    return value
+
+
 def _of_type(edm: str, kind: str, value: Any) -> tuple[str, Any]:
     """Turn a quoted value into one of the column's type: query functions quote everything."""
     if kind != "Edm.String" or edm in ("Edm.String", "Edm.Guid"):
         return (edm, value) if kind == "Edm.String" else (kind, value)
     if edm == "Edm.DateTimeOffset":
-        return edm, clock.from_text(value.upper())
+        instant = clock.from_text(value.upper())
+        if instant is None:
+            raise bad_query(f"Unrecognized 'Edm.DateTimeOffset' literal '{value}'.")
+        return edm, instant
     return (edm, int(value)) if value.lstrip("-").isdecimal() else (kind, value)
 
 

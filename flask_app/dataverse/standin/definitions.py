@@ -11,6 +11,20 @@ CRM = "Microsoft.Dynamics.CRM."
 _SPACE = uuid.UUID("0c2f9a52-6f0f-4f0b-9b7e-5d1a3f7c8e21")  # fixed: a MetadataId outlives a restart
 _TYPE_NAMES = {"Uniqueidentifier": "AttributeMetadata"}
 _STATE_NAMES = {0: "Active", 1: "Inactive"}
+_ENTITY_FLAGS: Definition = {
+    "OwnershipType": "UserOwned",
+    "TableType": "Standard",
+    "DataProviderId": None,
+    "ExternalName": None,
+    "IsCustomEntity": True,
+    "IsManaged": False,
+    "IsPrivate": False,
+    "IsActivity": False,
+    "IsIntersect": False,
+    "IsKnowledgeManagementEnabled": False,
+    "ChangeTrackingEnabled": True,
+    "IsOptimisticConcurrencyEnabled": True,
+}
 
 
 def metadata_id(name: str) -> str:
@@ -48,23 +62,12 @@ def entity() -> Definition:
         "CollectionSchemaName": "imi_Jobs",
         "PrimaryIdAttribute": KEY,
         "PrimaryNameAttribute": NAME_COLUMN,
-        "ObjectTypeCode": 10042,
-        "OwnershipType": "UserOwned",
-        "TableType": "Standard",
-        "DataProviderId": None,
-        "ExternalName": None,
         "DisplayName": label("Job"),
         "DisplayCollectionName": label("Jobs"),
         "Description": label("A millwork job."),
-        "IsCustomEntity": True,
-        "IsManaged": False,
-        "IsPrivate": False,
-        "IsActivity": False,
-        "IsIntersect": False,
-        "IsKnowledgeManagementEnabled": False,
-        "ChangeTrackingEnabled": True,
+        "ObjectTypeCode": 10042,
+        **_ENTITY_FLAGS,
         "CanChangeTrackingBeEnabled": managed(True, "canchangetrackingbeenabled"),
-        "IsOptimisticConcurrencyEnabled": True,
         "CanCreateAttributes": managed(True, "cancreateattributes"),
         "IsAuditEnabled": managed(False, "canmodifyauditsettings"),
         "HasChanged": None,
@@ -78,7 +81,7 @@ def type_name(column: Column) -> str:
 
 def attribute(column: Column) -> Definition:
     """Return the definition of a column, without its choices."""
-    definition: Definition = {
+    return {
         "@odata.type": f"#{CRM}{type_name(column)}",
         "MetadataId": metadata_id(column.name),
         "LogicalName": column.name,
@@ -90,24 +93,33 @@ def attribute(column: Column) -> Definition:
         "ColumnNumber": list(COLUMNS).index(column.name) + 1,
         "DisplayName": label(column.label),
         "Description": label(None),
-        "IsPrimaryId": column.name == KEY,
+        **_attribute_flags(column),
+        **_attribute_format(column),
+        "HasChanged": None,
+    }
+
+
+def _attribute_flags(column: Column) -> Definition:
+    is_key = column.name == KEY
+    return {
+        "IsPrimaryId": is_key,
         "IsPrimaryName": column.name == NAME_COLUMN,
         "IsCustomAttribute": column.name.startswith("imi_"),
         "IsManaged": False,
         "IsLogical": False,
         "IsValidForRead": True,
         "IsValidForCreate": not column.read_only,
-        "IsValidForUpdate": not column.read_only and column.name != KEY,
-        "RequiredLevel": managed(
-            "SystemRequired" if column.name == KEY else "None", "canmodifyrequirementlevel"
-        ),
-        "HasChanged": None,
+        "IsValidForUpdate": not column.read_only and not is_key,
+        "RequiredLevel": managed("SystemRequired" if is_key else "None", "canmodifyrequirementlevelsettings"),
     }
+
+
+def _attribute_format(column: Column) -> Definition:
     if column.length:
-        definition |= {"MaxLength": column.length, "Format": "TextArea" if column.kind == "Memo" else "Text"}
+        return {"MaxLength": column.length, "Format": "TextArea" if column.kind == "Memo" else "Text"}
     if column.kind == "DateTime":
-        definition |= {"Format": "DateAndTime", "DateTimeBehavior": {"Value": "UserLocal"}}
-    return definition
+        return {"Format": "DateAndTime", "DateTimeBehavior": {"Value": "UserLocal"}}
+    return {}
 
 
 def option_set(column: Column) -> Definition:

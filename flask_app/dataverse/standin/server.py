@@ -84,11 +84,11 @@ class Handler(BaseHTTPRequestHandler):
         """Answer the request whose line and headers have just been read."""
         try:
             body = self._body()
+            request = Request.parse(self.command, self.path, self.headers, body, self.server.base_url)
         except ApiError as error:
             self.close_connection = True
             self._write(error.response(), None)
             return
-        request = Request.parse(self.command, self.path, self.headers, body, self.server.base_url)
         record = self.server.journal.arrived(request)
         fault = self.server.faults.take(self.server.area_of(request), page_number(request))
         response = self._response(request, fault)

@@ -57,28 +57,33 @@ class Standin:
         """
         self.tenant_id = tenant_id or str(uuid.uuid4())
         self.client_id = client_id or str(uuid.uuid4())
-        self._given_secret = client_secret
         self.client_secret = client_secret or secrets.token_urlsafe(24)
+        self._given_secret = client_secret
         self._port = port
         self._directory = Path(directory) if directory else None
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._journal = Journal(log)
         self._table = Table()
-        tracking = ChangeTracking(self._table)
-        self._web_api = web_api.WebApi(
-            self._table, tracking, read_only=read_only, max_page_size=max_page_size
-        )
+        self._fill(rows or (), generate_jobs(generate, seed))
+        self._serve_with(ChangeTracking(self._table), read_only, max_page_size)
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._ca_bundle: Path | None = None
         self._desk: TokenDesk | None = None
         self._server: Server | None = None
         self._accepting: threading.Thread | None = None
-        self._journal = Journal(log)
-        self._ca_bundle: Path | None = None
-        self.faults = Faults(self._expire_tokens, tracking.expire)
-        self.limits = Limits()
-        self._control = Control(self._table, self.faults, self.limits, self._journal)
-        for row in rows or ():
+
+    def _fill(self, rows: Iterable[Row], generated: Iterable[Row]) -> None:
+        for row in rows:
             self.add(**row)
-        for row in generate_jobs(generate, seed):
+        for row in generated:
             self._table.insert(row)
+
+    def _serve_with(self, tracking: ChangeTracking, read_only: bool, max_page_size: int) -> None:
+        self.limits = Limits()
+        self.faults = Faults(self._expire_tokens, tracking.expire)
+        self._control = Control(self._table, self.faults, self.limits, self._journal)
+        self._web_api = web_api.WebApi(
+            self._table, tracking, read_only=read_only, max_page_size=max_page_size
+        )
 
     def start(self) -> Self:
         """Make the certificate and serve, with a fresh secret unless one was given."""

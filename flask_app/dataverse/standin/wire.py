@@ -26,7 +26,10 @@ class Request:
     @classmethod
     def parse(cls, method: str, target: str, headers: Message, body: bytes, origin: str) -> "Request":
         """Take a request line's target (relative or absolute) apart."""
-        parts = urlsplit(target)
+        try:
+            parts = urlsplit(target)
+        except ValueError as error:
+            raise ApiError(400, "", f"The address cannot be read: {error}") from error
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         return cls(method, unquote(parts.path), query, parts.query, headers, body, origin)
 
