@@ -2,7 +2,9 @@
 
 import logging
 import os
+import socket
 import sys
+from typing import NoReturn
 
 import click
 import waitress
@@ -15,6 +17,9 @@ from flask_app.models import User
 from flask_app.models.base import PROJECT
 from flask_app.utils.scheduler_tasks import start_scheduler
 
+# If a worker ends with this status, gunicorn ends as well; any other makes it start workers for ever.
+CANNOT_BOOT = 3
+
 
 def read_config() -> Config:
     """Return the settings of the environment and `.env`, or end the program with what is wrong with them."""
@@ -22,18 +27,36 @@ def read_config() -> Config:
     try:
         return Config.from_env(os.environ)
     except ConfigError as error:
-        sys.exit(str(error))
+        refuse(str(error))
+
+
+def refuse(reason: str) -> NoReturn:
+    """End the program: it cannot start like this."""
+    click.echo(reason, err=True)
+    sys.exit(CANNOT_BOOT)
 
 
 def main() -> None:
     config = read_config()
-    if not config.demo:
-        serve(ready(config), config)
-        return
-    with demo.running_standin(config) as (demo_config, standin):
-        app = ready(demo_config)
-        show_accounts(demo.fill(app, standin))
-        serve(app, demo_config)
+    # Before anything else: a second demo must not change the passwords of the one that is running.
+    with listening(config) as door:
+        if not config.demo:
+            serve(ready(config), config, door)
+            return
+        with demo.running_standin(config) as (demo_config, standin):
+            app = ready(demo_config)
+            show_accounts(demo.fill(app, standin))
+            serve(app, demo_config, door)
+
+
+def listening(config: Config) -> socket.socket:
+    """Return a socket that is bound to HOST and PORT."""
+    try:
+        family, *_, address = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]
+        refuse(f"Can't listen on {config.host}:{config.port}: {reason}. Set HOST and PORT to free ones.")
 
 
 def ready(config: Config) -> Flask:
@@ -42,7 +65,7 @@ def ready(config: Config) -> Flask:
     try:
         migrations.upgrade(app.extensions["engine"])
     except migrations.ForeignDatabase as refusal:
-        sys.exit(str(refusal))
+        refuse(str(refusal))
     with app.app_context():
         if not config.demo and not User.everybody():
             click.echo("Nobody can log in yet. Make the first admin: flask --app server create-user --help")
@@ -56,14 +79,11 @@ def show_accounts(accounts: list[demo.Account]) -> None:
     click.echo("")
 
 
-def serve(app: Flask, config: Config) -> None:
+def serve(app: Flask, config: Config, door: socket.socket) -> None:
     start_scheduler(app)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a crew that punches in at once is no news
     click.echo(f"Island Time is on http://{config.host}:{config.port}  (stop it with Ctrl-C)")
-    try:
-        waitress.serve(app, host=config.host, port=config.port, threads=8, ident=None, _quiet=True)
-    except OSError as error:
-        sys.exit(f"Can't listen on {config.host}:{config.port}: {error.strerror}. Set PORT to a free port.")
+    waitress.serve(app, sockets=[door], threads=8, ident=None, _quiet=True)
 
 
 def imported() -> Flask:
@@ -72,13 +92,13 @@ def imported() -> Flask:
     is_command = os.environ.get("FLASK_RUN_FROM_CLI") == "true"
     if config.demo:
         if not is_command:
-            sys.exit(
+            refuse(
                 "Nothing is configured. Set DATABASE_URL and SECRET_KEY, or run the demo: python server.py"
             )
         try:
             config = demo.known_config(config)
         except demo.NoDemo as missing:
-            sys.exit(str(missing))
+            refuse(str(missing))
     app = create_app(config)
     if not is_command:
         start_scheduler(app)

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
 from flask_app import migrations
-from flask_app.dataverse.sync import SyncNotConfigured, SyncRunning, sync_approved_jobs
+from flask_app.dataverse.sync import SyncLost, SyncNotConfigured, SyncRunning, sync_approved_jobs
 from flask_app.models import User, committing, db
 from flask_app.models.base import Invalid
 from flask_app.models.user import DEPARTMENTS
@@ -48,7 +48,7 @@ def sync_jobs() -> None:
     """Sync now, wait for it, and say what it did; exit status 1 if it failed."""
     try:
         result = sync_approved_jobs(trigger="command")
-    except (SyncNotConfigured, SyncRunning) as reason:
+    except (SyncLost, SyncNotConfigured, SyncRunning) as reason:
         raise click.ClickException(str(reason)) from None
     for row in result.skipped:
         click.echo(f"Skipped {row.im_number or '(no number)'} [{row.dataverse_id}]: {row.reason}")

@@ -14,7 +14,7 @@ from flask import Flask
 
 from flask_app.config import Config, DataverseSettings, settings
 from flask_app.dataverse.standin import Standin
-from flask_app.dataverse.sync import SyncNotConfigured, sync_approved_jobs
+from flask_app.dataverse.sync import SyncNotConfigured, SyncRunning, sync_approved_jobs
 from flask_app.models import Job, Shift, User, committing, db
 from flask_app.models.base import PROJECT
 from flask_app.models.job import ACTIVE
@@ -103,8 +103,8 @@ def fill(app: Flask, standin: Standin) -> list[Account]:
         accounts = committing(lambda: _new_passwords(people))
         try:
             sync_approved_jobs(trigger="start")
-        except SyncNotConfigured as reason:  # USE_DATAVERSE=false: the demo of the kill switch
-            click.echo(reason)
+        except (SyncNotConfigured, SyncRunning) as reason:
+            click.echo(reason)  # USE_DATAVERSE=false: the demo of the kill switch; or a demo that was killed
         committing(lambda: _add_shifts(people))
     automated_job_sync(app)  # before more is approved, so that these jobs wait for somebody's click on Sync
     with app.app_context():

@@ -4,7 +4,13 @@ from flask import Blueprint, flash, jsonify, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_app.controllers.access import admin_required, current_user, wants_json
-from flask_app.dataverse.sync import SyncNotConfigured, SyncResult, SyncRunning, sync_approved_jobs
+from flask_app.dataverse.sync import (
+    SyncLost,
+    SyncNotConfigured,
+    SyncResult,
+    SyncRunning,
+    sync_approved_jobs,
+)
 from flask_app.models import SyncRun
 from flask_app.utils.clock import utc_now
 from flask_app.utils.scheduler_tasks import next_sync
@@ -42,6 +48,8 @@ def process() -> ResponseReturnValue:
         result = sync_approved_jobs(trigger="button", user_id=current_user().id)
     except SyncRunning as running:
         return _answer(409, {"outcome": "running", "message": str(running), "run": running.run_id})
+    except SyncLost as lost:
+        return _answer(502, {"outcome": "failed", "message": str(lost)})
     except SyncNotConfigured as missing:
         return _answer(503, {"outcome": "not_configured", "message": str(missing)})
     return _answer(502 if result.failed else 200, _counts(result))

@@ -42,6 +42,9 @@ class SyncNotConfigured(Exception):
 class SyncLost(Exception):
     """This run was taken for dead, and another one may have begun: nothing of it may be saved."""
 
+    def __init__(self) -> None:
+        super().__init__("This sync took so long that it was given up. It changed nothing. Try again.")
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -115,7 +118,7 @@ def _take(trigger: str, user_id: int | None, not_within: timedelta | None) -> Sy
     def take() -> SyncRun | None:
         now = utc_now()
         last = SyncRun.last_started_at()
-        if not_within is not None and last is not None and now - last < not_within:
+        if not_within is not None and last is not None and abs(now - last) < not_within:
             raise SyncTooSoon
         return SyncRun.take(trigger=trigger, user_id=user_id, now=now)
 

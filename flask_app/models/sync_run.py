@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
-from sqlalchemy import Computed, ForeignKey, String, Text, insert, select, update
+from sqlalchemy import Computed, ForeignKey, String, Text, Update, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from flask_app.models.base import Base, Raced, UtcDateTime, db, words
 from flask_app.models.user import User
 
-LEASE = timedelta(
-    minutes=3
-)  # much longer than one page takes and than hosts' clocks differ; renewed at each page
+# Renewed at each page: longer than the waits that Dataverse may ask for at one page (four times a minute, and
+# five silences of 30 seconds), and much longer than hosts' clocks differ.
+LEASE = timedelta(minutes=5)
 RUNNING, SUCCEEDED, FAILED, ABANDONED = "running", "succeeded", "failed", "abandoned"
 TRIGGERS = ("schedule", "login", "button", "command", "start")
 
@@ -56,8 +56,8 @@ class SyncRun(Base):
     @classmethod
     def take(cls, *, trigger: str, user_id: int | None, now: datetime) -> Self | None:
         """Insert the running run, or return None if another one is running and alive. Commit after it."""
-        cls._abandon_dead(now)
-        if cls.running() is not None:
+        running = cls.running()
+        if running is not None and not (running._is_dead(now) and running._abandon(now)):
             return None
         run = cls(trigger=trigger, user_id=user_id, started_at=now, lease_until=now + LEASE)
         db.session.add(run)
@@ -67,16 +67,17 @@ class SyncRun(Base):
             raise Raced("Another sync has started at this very moment.") from None
         return run
 
-    @classmethod
-    def _abandon_dead(cls, now: datetime) -> None:
-        dead = update(cls).where(cls.finished_at.is_(None), cls.lease_until < now)
-        db.session.execute(
-            dead.values(
-                finished_at=now,
-                outcome=ABANDONED,
-                message="The program stopped in the middle of this run. It changed nothing.",
-            )
+    def _is_dead(self, now: datetime) -> bool:
+        """A lease that ends too far ahead was written by a clock that is wrong: nobody should wait for it."""
+        return not now <= self.lease_until <= now + 2 * LEASE
+
+    def _abandon(self, now: datetime) -> bool:
+        """End a dead run in its place; False if it has stirred in the meantime."""
+        message = "This run broke off: the program was stopped, or gave no sign of life. It changed nothing."
+        mine = update(SyncRun).where(
+            SyncRun.id == self.id, SyncRun.finished_at.is_(None), SyncRun.lease_until == self.lease_until
         )
+        return _hits(mine.values(finished_at=now, outcome=ABANDONED, message=message))
 
     def hold(self, *, now: datetime, pages: int, rows: int) -> bool:
         """Renew the lease and note the progress; False if the run has been taken away in the meantime."""
@@ -88,12 +89,12 @@ class SyncRun(Base):
 
     def _update(self, **values: object) -> bool:
         mine = update(type(self)).where(type(self).id == self.id, type(self).finished_at.is_(None))
-        result = db.session.execute(mine.values(**values))
-        return result.rowcount == 1  # type: ignore[attr-defined, no-any-return]  # an UPDATE has one
+        return _hits(mine.values(**values))
 
     @classmethod
     def running(cls) -> Self | None:
-        return db.session.scalar(select(cls).where(cls.finished_at.is_(None)).options(joinedload(cls.user)))
+        query = select(cls).where(cls.running_slot == 1).options(joinedload(cls.user))
+        return db.session.scalar(query.execution_options(populate_existing=True))
 
     @classmethod
     def latest(cls, *, limit: int = 20) -> Sequence[Self]:
@@ -102,7 +103,8 @@ class SyncRun(Base):
 
     @classmethod
     def last_started_at(cls) -> datetime | None:
-        return db.session.scalar(select(cls.started_at).order_by(cls.started_at.desc()).limit(1))
+        """Return when the newest run began, by the clock of the host that ran it."""
+        return db.session.scalar(select(cls.started_at).order_by(cls.id.desc()).limit(1))
 
     @classmethod
     def last_success(cls) -> Self | None:
@@ -127,3 +129,8 @@ class SyncSkip(Base):
     def insert_many(cls, rows: Sequence[Mapping[str, object]]) -> None:
         if rows:
             db.session.execute(insert(cls.__table__), list(rows))  # type: ignore[arg-type]  # a Table is one
+
+
+def _hits(change: Update) -> bool:
+    """Make a change of one row; False if no row is as it expects (compare and set)."""
+    return db.session.execute(change).rowcount == 1  # type: ignore[attr-defined, no-any-return]

@@ -1,13 +1,16 @@
 """Timed tasks: the claim that makes each due task run once, however many processes want to."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
-from sqlalchemy import String, Text, UniqueConstraint, select
+from sqlalchemy import String, Text, UniqueConstraint, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flask_app.models.base import Base, UtcDateTime, committing, db
+
+# Longer than the longest sync takes (the Dataverse client gives up after ten minutes) and than clocks differ.
+LAPSE = timedelta(minutes=15)
 
 
 class TaskRun(Base):
@@ -25,28 +28,46 @@ class TaskRun(Base):
 
     @classmethod
     def claim(cls, task: str, *, due_at: datetime, now: datetime) -> "TaskRun | None":
-        """Return the claim, committed, or None if somebody else has it."""
+        """Return the claim, committed, or None if somebody else has it or has done it.
 
-        def insert() -> "TaskRun":
-            run = cls(task=task, due_at=due_at, claimed_at=now)
-            db.session.add(run)
-            db.session.flush()
-            return run
+        A claim that was never finished is taken over after LAPSE: the process that had it is gone.
+        """
 
-        if cls.is_claimed(task, due_at=due_at):
-            return None
+        def claim() -> "TaskRun | None":
+            run = cls._of(task, due_at)
+            if run is None:
+                run = cls(task=task, due_at=due_at, claimed_at=now)
+                db.session.add(run)
+                db.session.flush()
+                return run
+            return run if run._has_lapsed(now) and run._take_over(now) else None
+
         try:
-            return committing(insert)
+            return committing(claim)
         except IntegrityError:
             return None
+
+    def _has_lapsed(self, now: datetime) -> bool:
+        """A claim from the future was made by a clock that is wrong."""
+        return self.finished_at is None and abs(now - self.claimed_at) > LAPSE
+
+    def _take_over(self, now: datetime) -> bool:
+        """Claim it for this process, unless another one has done so first."""
+        table = type(self)
+        as_seen = update(table).where(
+            table.id == self.id, table.finished_at.is_(None), table.claimed_at == self.claimed_at
+        )
+        result = db.session.execute(as_seen.values(claimed_at=now))
+        return result.rowcount == 1  # type: ignore[attr-defined, no-any-return]  # an UPDATE has one
 
     def finish(self, outcome: str, *, now: datetime) -> None:
         self.finished_at = now
         self.outcome = outcome
 
     @classmethod
-    def is_claimed(cls, task: str, *, due_at: datetime) -> bool:
-        return db.session.scalar(select(cls.id).where(cls.task == task, cls.due_at == due_at)) is not None
+    def _of(cls, task: str, due_at: datetime) -> Self | None:
+        query = select(cls).where(cls.task == task, cls.due_at == due_at)
+        return db.session.scalar(query.execution_options(populate_existing=True))
 
     @classmethod
     def last(cls, task: str) -> Self | None:

@@ -3,21 +3,31 @@
 import logging
 import os
 from datetime import datetime, timedelta
-from threading import Lock, Thread
+from threading import Thread
+from threading import enumerate as running_threads
 
+from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 from flask import Flask, current_app
 
 from flask_app.config import settings
-from flask_app.dataverse.sync import SyncNotConfigured, SyncRunning, SyncTooSoon, sync_approved_jobs
-from flask_app.models import TaskRun, committing, db
+from flask_app.dataverse.sync import (
+    SyncLost,
+    SyncNotConfigured,
+    SyncRunning,
+    SyncTooSoon,
+    sync_approved_jobs,
+)
+from flask_app.models import TaskRun, committing
 from flask_app.utils.clock import last_time_of_day, next_time_of_day, utc_now
 
 DAILY_SYNC = "daily_sync"
+CHECK_MINUTES = 10  # how often to look for a daily sync that was missed, or that somebody did not finish
 
 _log = logging.getLogger(__name__)
-_login_sync = Lock()  # one thread per process is enough: a run that it would meet makes it end anyway
+_LOGIN_SYNC = "login-sync"  # the thread's name; one per process is enough
 
 
 def start_scheduler(app: Flask) -> BackgroundScheduler:
@@ -26,22 +36,25 @@ def start_scheduler(app: Flask) -> BackgroundScheduler:
     A thread does not survive a fork (gunicorn --preload), so a child process starts its own.
     """
     config = app.extensions["settings"]
-    at = config.sync_time
-    trigger = CronTrigger(hour=at.hour, minute=at.minute, timezone=config.shop_timezone)
-    scheduler = BackgroundScheduler(timezone=config.shop_timezone)
+    at, zone = config.sync_time, config.shop_timezone
+    # In the scheduler's own thread, which the program leaves behind when it ends; it would wait for a pool's
+    # threads, and those may wait for Dataverse for minutes.
+    scheduler = BackgroundScheduler(timezone=zone, executors={"default": DebugExecutor()})
     # Late is better than never (by default a run that is a second late is dropped); one stands for several.
-    rules = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-    scheduler.add_job(automated_job_sync, trigger, args=[app], **rules)
-    scheduler.add_job(automated_job_sync, args=[app], **rules)  # now: catch up if today's was missed
+    rules = {"args": [app], "misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+    scheduler.add_job(automated_job_sync, CronTrigger(hour=at.hour, minute=at.minute, timezone=zone), **rules)
+    every = IntervalTrigger(minutes=CHECK_MINUTES, timezone=zone)
+    scheduler.add_job(automated_job_sync, every, next_run_time=utc_now(), **rules)
     scheduler.start()
     owner = os.getpid()
-    os.register_at_fork(after_in_child=lambda: _restart_in_child(app, owner))
+    os.register_at_fork(after_in_child=lambda: _restart_in_child(app, scheduler, owner))
     return scheduler
 
 
-def _restart_in_child(app: Flask, owner: int) -> None:
-    if os.getppid() == owner:
+def _restart_in_child(app: Flask, scheduler: BackgroundScheduler, owner: int) -> None:
+    if os.getppid() == owner and scheduler.running:
         app.extensions["engine"].dispose(close=False)  # its connections are the parent's
+        app.extensions.pop("dataverse", None)  # so are these, and a lock may be held by a thread left behind
         start_scheduler(app)
 
 
@@ -56,39 +69,40 @@ def automated_job_sync(app: Flask) -> None:
         if not (config.syncs and is_today):
             return
         claim = TaskRun.claim(DAILY_SYNC, due_at=due_at, now=now)
-        db.session.commit()
-        if claim is not None:
-            outcome = _sync("schedule")
+        if claim is None:
+            return
+        outcome = _sync("schedule")
+        if outcome is not None:  # otherwise the claim lapses: what is in the way may be a run that died
             committing(lambda: claim.finish(outcome, now=utc_now()))
 
 
 def sync_after_login() -> Thread | None:
     """Start a sync in the background, if none began within LOGIN_SYNC_MINUTES (0: never at login)."""
     minutes = settings().login_sync_minutes
-    if not (settings().syncs and minutes) or not _login_sync.acquire(blocking=False):
+    if not (settings().syncs and minutes) or any(t.name == _LOGIN_SYNC for t in running_threads()):
         return None
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # the thread outlives the proxy
-    thread = Thread(target=_login_job, args=[app, timedelta(minutes=minutes)], name="login-sync", daemon=True)
+    thread = Thread(target=_login_job, args=[app, timedelta(minutes=minutes)], name=_LOGIN_SYNC, daemon=True)
     thread.start()
     return thread
 
 
 def _login_job(app: Flask, not_within: timedelta) -> None:
-    try:
-        with app.app_context():
-            _sync("login", not_within)
-    finally:
-        _login_sync.release()
+    with app.app_context():
+        _sync("login", not_within)
 
 
-def _sync(trigger: str, not_within: timedelta | None = None) -> str:
-    """Run a sync that nobody waits for; return its outcome in words, which stand in the log too."""
+def _sync(trigger: str, not_within: timedelta | None = None) -> str | None:
+    """Run a sync that nobody waits for; return its outcome in words, None if another run is in the way."""
     try:
         result = sync_approved_jobs(trigger=trigger, not_within=not_within)
     except SyncTooSoon:
         return "Not needed: a sync began a moment ago."
-    except (SyncRunning, SyncNotConfigured) as reason:
+    except SyncRunning as reason:
         _log.info("Sync by %s: %s", trigger, reason)
+        return None
+    except (SyncNotConfigured, SyncLost) as reason:
+        _log.warning("Sync by %s: %s", trigger, reason)
         return str(reason)
     except Exception:  # noqa: BLE001  # nobody is there to be told: the log and the run's row are the witnesses
         _log.exception("Sync by %s broke off", trigger)
