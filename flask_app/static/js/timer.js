@@ -1,5 +1,6 @@
 // Keeps every time on the page running: [data-since] shows how long ago an instant was, [data-live] is a total
-// that grows. The server's clock counts, not the phone's: the page says what time it was when it was made.
+// that grows, [data-clock] the time in a zone. The server's clock counts, not the phone's: the page says what
+// time it was when it was made.
 "use strict";
 
 const drawnAt = Date.parse(document.documentElement.dataset.now);
@@ -11,7 +12,10 @@ function minuteOf(instant) {
 
 function show(element, minutes) {
   const worth = Math.max(0, minutes);
-  const text = `${Math.floor(worth / 60)}:${String(worth % 60).padStart(2, "0")}`;
+  write(element, `${Math.floor(worth / 60)}:${String(worth % 60).padStart(2, "0")}`);
+}
+
+function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
@@ -22,6 +26,10 @@ function tick() {
   }
   for (const element of document.querySelectorAll("[data-live]")) {
     show(element, Number(element.dataset.live) + minuteOf(now) - minuteOf(drawnAt));
+  }
+  for (const element of document.querySelectorAll("[data-clock]")) {
+    const zone = { hour: "numeric", minute: "2-digit", timeZone: element.dataset.clock };
+    write(element, new Date(now).toLocaleTimeString("en-US", zone).replace("\u202f", " "));
   }
   for (const hand of document.querySelectorAll("[data-hand]")) {
     hand.setAttribute("x", `${(Math.floor(now / 1000) % 60) / 0.6}%`);
