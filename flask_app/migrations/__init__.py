@@ -36,7 +36,7 @@ def is_current(engine: Engine) -> bool:
     """Tell whether every migration has been applied."""
     with engine.connect() as connection:
         applied = MigrationContext.configure(connection).get_current_heads()
-    return set(applied) == set(ScriptDirectory(str(Path(__file__).parent)).get_heads())
+    return set(applied) == set(_steps().get_heads())
 
 
 def _config(connection: Connection) -> Config:
@@ -48,8 +48,18 @@ def _config(connection: Connection) -> Config:
 
 def _refuse_foreign(connection: Connection) -> None:
     tables = set(inspect(connection).get_table_names())
-    if tables & {"users", "jobs", "shifts"} and "alembic_version" not in tables:
+    applied = set(MigrationContext.configure(connection).get_current_heads())
+    if not applied and tables & {"users", "jobs", "shifts"}:
         raise ForeignDatabase(
             "This database already holds tables named users, jobs or shifts that Island Time did not make. "
             "It has been left alone. Point DATABASE_URL at an empty database."
         )
+    if not applied <= {step.revision for step in _steps().walk_revisions()}:
+        raise ForeignDatabase(
+            "This database was set up by another program, or by a newer Island Time than this one. "
+            "It has been left alone. Point DATABASE_URL at another database, or run the newer version."
+        )
+
+
+def _steps() -> ScriptDirectory:
+    return ScriptDirectory(str(Path(__file__).parent))

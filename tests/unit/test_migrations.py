@@ -1,0 +1,145 @@
+"""The schema's steps: up, down, up again, in agreement with the models, never over somebody else's tables."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, MetaData, inspect, text
+
+from flask_app import migrations
+from flask_app.models import Base
+from flask_app.models.base import make_engine
+
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+OLD_APPLICATION = (
+    "CREATE TABLE users (id INTEGER PRIMARY KEY, first_name VARCHAR(255), email VARCHAR(255))",
+    "CREATE TABLE jobs (id INTEGER PRIMARY KEY, im_number VARCHAR(5), user_id INTEGER)",
+    "CREATE TABLE shifts (id INTEGER PRIMARY KEY, created_at DATETIME, updated_at DATETIME)",
+    "INSERT INTO users VALUES (1, 'Ana', 'ana@shop.example'), (2, 'Ana', 'ana@shop.example')",
+    "INSERT INTO jobs VALUES (1, '4512', 1), (2, '4512', 1)",
+)
+ROWS = (
+    "INSERT INTO users (id, first_name, last_name, email, password, department, created_at, epoch)"
+    " VALUES (1, 'Ana', 'Duarte', 'ana@shop.example', 'x', 'CUT_SHOP', '2026-11-23 12:00:00', 0)",
+    "INSERT INTO login_attempts (account, address, attempted_at) VALUES ('a', 'b', '2026-11-23 12:00:00')",
+    "INSERT INTO jobs (id, im_number, im_key, general_contractor, job_scope, job_name, job_address, context,"
+    " status, source, created_at, user_id)"
+    " VALUES (1, '4512', '4512', 'G', 'S', '', '', '', 1, 'manual', '2026-11-23 12:00:00', 1)",
+    "INSERT INTO shifts (created_at, job_id, user_id, note) VALUES ('2026-11-23 12:00:00', 1, 1, '')",
+    "INSERT INTO sync_runs (id, trigger_name, user_id, started_at, lease_until, outcome, message, pages,"
+    " rows_read, added, already_there, skipped, seconds)"
+    " VALUES (1, 'button', 1, '2026-11-23 12:00:00', '2026-11-23 12:03:00', 'running', '', 0, 0, 0, 0, 0, 0)",
+    "INSERT INTO sync_skips (run_id, dataverse_id, im_number, reason) VALUES (1, 'x', '', 'no IM number')",
+    "INSERT INTO task_runs (task, due_at, claimed_at, outcome)"
+    " VALUES ('daily_sync', '2026-11-23 11:00:00', '2026-11-23 11:00:01', '')",
+)
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A database without any table."""
+    url = f"sqlite:///{tmp_path / 'fresh.db'}"
+    if request.param == "mariadb":
+        make: Callable[[], str] = request.getfixturevalue("new_mariadb")
+        url = make()
+    made = make_engine(url)
+    yield made
+    made.dispose()
+
+
+def tables(engine: Engine) -> set[str]:
+    return set(inspect(engine).get_table_names()) - {"alembic_version"}
+
+
+def run(engine: Engine, *statements: str) -> None:
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def contents(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
+    metadata = MetaData()
+    metadata.reflect(engine)
+    with engine.connect() as connection:
+        return {table.name: _rows(connection, table.name) for table in metadata.sorted_tables}
+
+
+def _rows(connection: Connection, table: str) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY id"))]  # noqa: S608
+
+
+def test_up_down_and_up_again_ends_where_the_models_are(engine):
+    migrations.upgrade(engine)
+    assert tables(engine) == set(Base.metadata.tables)
+    migrations.downgrade(engine, "base")
+    assert tables(engine) == set()
+    assert not migrations.is_current(engine)
+    migrations.upgrade(engine)
+    migrations.check(engine)
+    assert migrations.is_current(engine)
+
+
+def test_upgrading_twice_changes_nothing(engine):
+    migrations.upgrade(engine)
+    run(engine, *ROWS)
+    before = contents_of_ours(engine)
+    migrations.upgrade(engine)
+    assert contents_of_ours(engine) == before
+
+
+def contents_of_ours(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
+    with engine.connect() as connection:
+        return {name: _rows(connection, name) for name in Base.metadata.tables}
+
+
+def test_every_step_goes_down_and_up_with_rows_in_the_tables(engine):
+    migrations.upgrade(engine)
+    run(engine, *ROWS)
+    for before in ("0006", "0005", "0004", "0003", "0002", "0001", "base"):
+        migrations.downgrade(engine, before)
+        left = tables(engine)
+        with engine.connect() as connection:
+            assert all(len(_rows(connection, name)) == 1 for name in left)
+        assert len(left) == (0 if before == "base" else int(before))
+    for step in REVISIONS:
+        migrations.upgrade(engine, step)
+    run(engine, *ROWS)
+
+
+def test_the_old_applications_database_is_refused_and_left_as_it_was(engine):
+    run(engine, *OLD_APPLICATION)
+    before = contents(engine)
+    with pytest.raises(migrations.ForeignDatabase, match="has been left alone"):
+        migrations.upgrade(engine)
+    assert contents(engine) == before
+
+
+@pytest.mark.parametrize("stranger", ["users", "jobs", "shifts"])
+def test_one_foreign_table_is_enough_to_refuse(engine, stranger):
+    run(engine, f"CREATE TABLE {stranger} (id INTEGER PRIMARY KEY)")
+    with pytest.raises(migrations.ForeignDatabase):
+        migrations.upgrade(engine)
+    assert tables(engine) == {stranger}
+
+
+def test_a_database_that_another_program_migrates_is_refused(engine):
+    run(
+        engine,
+        *OLD_APPLICATION,
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+        "INSERT INTO alembic_version VALUES ('a1b2c3d4e5f6')",
+    )
+    with pytest.raises(migrations.ForeignDatabase):
+        migrations.upgrade(engine)
+
+
+def test_tables_of_other_programs_with_other_names_are_no_obstacle(engine):
+    run(engine, "CREATE TABLE payroll (id INTEGER PRIMARY KEY)", "INSERT INTO payroll VALUES (7)")
+    migrations.upgrade(engine)
+    migrations.downgrade(engine, "base")
+    with engine.connect() as connection:
+        assert _rows(connection, "payroll") == [(7,)]
+
+
+def test_an_empty_database_is_not_current(engine):
+    assert not migrations.is_current(engine)
