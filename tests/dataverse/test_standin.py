@@ -112,7 +112,10 @@ def test_who_am_i_is_answered_as_in_example_g7(standin, caller, address):
     assert set(answer.json()) == {"@odata.context", "BusinessUnitId", "UserId", "OrganizationId"}
     assert answer.json()["@odata.context"] == f"{caller.root}/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse"
     assert answer.headers["Content-Type"] == "application/json; odata.metadata=minimal"
-    assert answer.headers["x-ms-service-request-id"] == answer.headers["REQ_ID"]
+    assert (answer.headers["Cache-Control"], answer.headers["OData-Version"]) == ("no-cache", "4.0")
+    assert answer.headers["REQ_ID"] in answer.headers["x-ms-service-request-id"].split(", ")
+    assert len(answer.headers["x-ms-service-request-id"].split(", ")) == 2
+    assert answer.cookies["ARRAffinity"]
 
 
 def test_an_unknown_address_is_404_with_its_segment(caller):

@@ -71,7 +71,8 @@ def test_a_batch_without_change_sets_is_answered_as_in_example_g9(standin, calle
         f"HTTP/1.1 204 No Content\r\nOData-Version: 4.0\r\nLocation: {address}\r\n"
         f"OData-EntityId: {address}\r\n\r\n\r\n"
     )
-    assert "HTTP/1.1 200 OK\r\nOData-Version: 4.0\r\nContent-Type: application/json" in listed
+    kind = "application/json; odata.metadata=minimal; odata.streaming=true"
+    assert f"HTTP/1.1 200 OK\r\nOData-Version: 4.0\r\nContent-Type: {kind}\r\n" in listed
     assert f'"@odata.context": "{caller.root}/$metadata#imi_jobs(imi_imnumber)"' in listed
     assert listed.endswith(f"\r\n--{boundary}--\r\n")
 

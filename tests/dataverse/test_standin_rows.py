@@ -100,7 +100,9 @@ def test_an_outdated_entity_tag_is_412_as_in_example_g5(standin, caller, method)
 def test_an_unchanged_row_is_304_as_in_example_g5(standin, caller):
     row_id = standin.add()
     tag = {"If-None-Match": standin.rows()[0]["@odata.etag"]}
-    assert caller.get(f"imi_jobs({row_id})", headers=tag).status_code == 304
+    unchanged = caller.get(f"imi_jobs({row_id})", headers=tag)
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    assert unchanged.headers["Content-Type"] == "application/json; odata.metadata=minimal"
     standin.change(row_id, imi_gc="New")
     assert caller.get(f"imi_jobs({row_id})", headers=tag).status_code == 200
 

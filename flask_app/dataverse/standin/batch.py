@@ -137,8 +137,11 @@ def _as_part(response: Response, content_id: str | None) -> Part:
         if name == "OData-EntityId":
             headers.append(("Location", value))
         headers.append((name, value))
+    if response.status >= 400:
+        headers.append(("REQ_ID", str(uuid.uuid4())))
     if body:
-        headers.append(("Content-Type", response.content_type))
+        streamed = "; odata.streaming=true" if "value" in (response.payload or {}) else ""
+        headers.append(("Content-Type", f"{response.content_type}{streamed}"))
     status = f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"
     lines = [status, *(f"{name}: {value}" for name, value in headers), "", ""]
     outer = {"Content-Type": "application/http", "Content-Transfer-Encoding": "binary"}

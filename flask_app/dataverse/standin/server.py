@@ -143,13 +143,16 @@ class Handler(BaseHTTPRequestHandler):
         headers = [
             ("Date", formatdate(usegmt=True)),
             ("Cache-Control", "no-cache"),
+            ("Expires", "-1"),
             ("OData-Version", "4.0"),
             ("x-ms-service-request-id", number),
             ("REQ_ID", number),
             *response.headers,
         ]
+        if response.status != 204:
+            headers.append(("Content-Type", response.content_type))
         if response.status not in (204, 304):
-            headers += [("Content-Type", response.content_type), ("Content-Length", str(length))]
+            headers.append(("Content-Length", str(length)))
         if self.close_connection:
             headers.append(("Connection", "close"))
         lines = [f"HTTP/1.1 {response.status} {_phrase(response.status)}", *(f"{k}: {v}" for k, v in headers)]

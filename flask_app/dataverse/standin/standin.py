@@ -33,6 +33,14 @@ EXAMPLE: Row = {
 }
 
 
+# As in the published capture (example G7): a request's number comes twice, from the front and from the back.
+_SERVER_HEADERS = [
+    ("x-ms-service-request-id", str(uuid.uuid4())),
+    ("CRM.ServiceId", "framework"),
+    ("Set-Cookie", f"ARRAffinity={secrets.token_hex(32)}; path=/; secure; HttpOnly"),
+]
+
+
 class Standin:
     """A small Dataverse on this machine. Use as a context manager, or call start() and stop()."""
 
@@ -209,7 +217,7 @@ class Standin:
                 response = self._web_api.answer(request)
         except ApiError as error:
             response = error.response()
-        response.headers += self.limits.headers()
+        response.headers += [*_SERVER_HEADERS, *self.limits.headers()]
         return response
 
 
