@@ -1,6 +1,6 @@
 """Microsoft's own Python SDK against the stand-in.
 
-It is no dependency of this project: without PowerPlatform-Dataverse-Client (1.1.0 was tried) they are skipped.
+It is no dependency of the project: without PowerPlatform-Dataverse-Client (1.1.0 was tried) they are skipped.
 """
 
 from types import SimpleNamespace
