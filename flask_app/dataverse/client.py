@@ -289,7 +289,7 @@ def _origin(address: str) -> str:
         host, port = parts.hostname, parts.port
     except ValueError:
         return ""
-    plain = address.isascii() and address.isprintable() and "\\" not in address and "@" not in parts.netloc
+    plain = address.isascii() and address.isprintable() and "@" not in parts.netloc
     if parts.scheme != "https" or not host or not plain:
         return ""
     host = f"[{host}]" if ":" in host else host

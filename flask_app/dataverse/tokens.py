@@ -135,7 +135,9 @@ class TokenSource:
         token = granted.get("access_token")
         if isinstance(token, str) and token.isascii() and token.isprintable() and token:
             return token
-        return sign_in_error(granted, None, self._scrub)
+        if "error" in granted:
+            return sign_in_error(granted, None, self._scrub)
+        return DataverseProtocolError(f"Microsoft's sign-in at {self._authority} granted no usable token.")
 
     def _acquire(self) -> dict[str, Any]:
         granted: dict[str, Any] | None = self._msal().acquire_token_for_client([self._scope])

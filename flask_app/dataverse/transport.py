@@ -4,7 +4,6 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -91,16 +90,15 @@ class _Adapter(HTTPAdapter):
 
 
 class _Session(requests.Session):
-    """A session that keeps no cookies, asks no environment variable and follows no redirect."""
+    """A session that asks no environment variable and follows no redirect."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         super().__init__()
         self.trust_env = False  # REQUESTS_CA_BUNDLE and .netrc would override what we were configured with
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.mount("https://", _Adapter(context))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Say that there is none: the answer itself is reported as an error, its body unread."""
+        """Say that there is none; requests would prepare the next request, reading a body without bound."""
 
 
 class Transport:

@@ -60,6 +60,12 @@ def test_a_refusal_is_to_be_settled_in_the_configuration(cloud: Cloud, status: i
     assert isinstance(failure(cloud), DataverseRefused)
 
 
+def test_a_redirect_to_nowhere_is_still_a_redirect(cloud: Cloud) -> None:
+    answer(cloud, 302, Location="https://[")
+
+    assert failure(cloud).status == 302
+
+
 @pytest.mark.parametrize("status", [400, 405, 410, 413, 418, 501])
 def test_an_answer_that_nobody_expects_is_to_be_reported(cloud: Cloud, status: int) -> None:
     answer(cloud, status)
@@ -120,6 +126,28 @@ def test_a_refused_sign_in_says_what_to_change(cloud: Cloud, number: int, words:
     assert (error.code, error.request_id) == (f"AADSTS{number}", "2")
 
 
+def test_the_sign_ins_trace_stays_out_of_the_sentence(cloud: Cloud) -> None:
+    sign_in_answers(cloud, 53003, "AADSTS53003: Because. Trace ID: 1 Correlation ID: 2")
+
+    assert str(failure(cloud)).endswith("AADSTS53003: Because.")
+
+
+def test_a_sign_in_that_is_busy_is_to_be_tried_later(cloud: Cloud) -> None:
+    sign_in_answers(cloud, 90033, "AADSTS90033: A transient error.", error="temporarily_unavailable")
+
+    assert isinstance(failure(cloud), DataverseUnavailable)
+
+
+@pytest.mark.parametrize("token", ["", "two\nlines", "m\u00fcnze", 7, None])
+def test_a_token_that_cannot_be_sent_is_an_error(cloud: Cloud, token: object) -> None:
+    cloud.discover()
+    cloud.post(TOKEN, json={"access_token": token, "token_type": "Bearer", "expires_in": 3600})
+
+    failure(cloud)
+
+    assert cloud.asked(JOBS) == []
+
+
 def test_an_unknown_tenant_is_named_as_such(cloud: Cloud) -> None:
     body = {"error": "invalid_tenant", "error_description": "AADSTS90002: Tenant", "error_codes": [90002]}
     cloud.get(DISCOVERY, status=400, json=body)
@@ -156,7 +184,7 @@ def test_a_sign_in_without_a_token_is_an_error(cloud: Cloud) -> None:
     cloud.discover()
     cloud.post(TOKEN, json={"token_type": "Bearer", "expires_in": 3600})
 
-    failure(cloud)
+    assert isinstance(failure(cloud), DataverseProtocolError)
 
     assert cloud.asked(JOBS) == []
 

@@ -91,6 +91,7 @@ def test_top_holds_even_if_the_server_sends_more(cloud: Cloud) -> None:
         "https://evil.example\\@org.crm.dynamics.com/imi_jobs",
         "//evil.example/imi_jobs",
         "/api/data/v9.2/imi_jobs?$skiptoken=2",
+        "https://someone@org.crm.dynamics.com/imi_jobs",
         "https://[/imi_jobs",
         "https://org.crm.dynamics.com/imi_jobs?\ud800",
         "https://org.crm.dynamics.com\r\n/imi_jobs",
@@ -150,6 +151,13 @@ def test_a_web_page_is_called_one(cloud: Cloud) -> None:
     cloud.get(JOBS, body="<html>Down for maintenance</html>", content_type="text/html; charset=utf-8")
 
     with pytest.raises(DataverseProtocolError, match="a web page instead of rows"):
+        new_client().list_records("imi_jobs")
+
+
+def test_partial_content_is_an_error(cloud: Cloud) -> None:
+    cloud.get(JOBS, status=206, json={"value": [{"a": 1}]})
+
+    with pytest.raises(DataverseProtocolError, match="HTTP 206"):
         new_client().list_records("imi_jobs")
 
 

@@ -33,12 +33,14 @@ def at_once(work: Callable[[], Any]) -> list[Any]:
         return list(pool.map(run, range(THREADS)))
 
 
-def accept_only(cloud: Cloud, token: str) -> None:
-    """Let Dataverse answer requests with this token and no other."""
+def accept_only(cloud: Cloud, token: str, rejecting: Callable[[], object] = lambda: None) -> None:
+    """Let Dataverse answer requests with this token and no other; call `rejecting` before each 401."""
 
     def respond(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
-        accepted = request.headers["Authorization"] == f"Bearer {token}"
-        return (200, {}, '{"value": [{"a": 1}]}') if accepted else (401, {}, "")
+        if request.headers["Authorization"] == f"Bearer {token}":
+            return 200, {}, '{"value": [{"a": 1}]}'
+        rejecting()
+        return 401, {}, ""
 
     cloud.add_callback("GET", JOBS, callback=respond)
 
@@ -96,7 +98,8 @@ def test_threads_whose_token_is_rejected_renew_it_once(cloud: Cloud) -> None:
     client = new_client()
     client.list_records("imi_jobs")
     cloud.remove("GET", JOBS)
-    accept_only(cloud, "new-token")
+    all_rejected = threading.Barrier(THREADS)
+    accept_only(cloud, "new-token", rejecting=lambda: all_rejected.wait(5))
 
     assert at_once(lambda: client.list_records("imi_jobs")) == [[{"a": 1}]] * THREADS
     assert len(cloud.asked(TOKEN)) == 2

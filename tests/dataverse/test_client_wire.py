@@ -166,9 +166,27 @@ def test_nothing_that_trickles_outlives_the_deadline(
     assert perf_counter() - started < 2
 
 
+def test_silence_after_a_late_byte_does_not_get_the_full_time_again(script: Script, standin: Standin) -> None:
+    def late() -> Iterator[bytes]:
+        yield HEADERS + b"Content-Length: 9999\r\n\r\n"
+        script.stopped.wait(0.7)
+        yield b"["
+        script.stopped.wait(5)
+
+    script.lines += [late()]
+    started = perf_counter()
+
+    with pytest.raises(DataverseUnavailable):
+        read(script, standin, deadline_seconds=0.8)
+    assert perf_counter() - started < 1.3
+
+
 def test_a_handshake_that_never_ends_cannot_outlive_the_deadline(standin: Standin) -> None:
     with create_server(("127.0.0.1", 0)) as mute:
         client = new_client(standin, f"https://localhost:{mute.getsockname()[1]}", deadline_seconds=0.4)
 
+        started = perf_counter()
+
         with pytest.raises(DataverseUnavailable, match=r"within 0\.4 seconds"):
             client.list_records("imi_jobs")
+        assert perf_counter() - started < 2
