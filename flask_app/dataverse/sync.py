@@ -20,6 +20,8 @@ from flask_app.models.sync_run import FAILED, SUCCEEDED
 from flask_app.utils.clock import monotonic, utc_now
 
 Approved = DataverseJob | DirtyRow
+_LONGEST_TEXT = 65_535  # bytes, as MySQL's TEXT holds; one text too long would cost the whole run
+_LONGEST_ID = 36
 _MOST_SKIPS_KEPT = 2000  # rows of the ledger per run; the count is always of all
 
 
@@ -177,6 +179,10 @@ def _once(approved: Iterable[Approved]) -> Iterator[Approved]:
 def _obstacle(row: DataverseJob, taken: Set[str], known: JobKey | None) -> str | None:
     """Return why `row` can't be taken; `taken` are the numbers above it, `known` is its job in the shop."""
     key = im_key(row.im_number)
+    if len(row.dataverse_id) > _LONGEST_ID or not row.dataverse_id.isascii():
+        return "The imi_jobid is no GUID."
+    if texts := _too_long(row):
+        return f"The {texts[0]} is longer than {_LONGEST_TEXT:,} bytes."
     if len(key) > IM_NUMBER_MAX:
         return f"The IM number is longer than {IM_NUMBER_MAX} characters in capitals."
     if key in taken:
@@ -186,14 +192,23 @@ def _obstacle(row: DataverseJob, taken: Set[str], known: JobKey | None) -> str |
     return None
 
 
+def _too_long(row: DataverseJob) -> list[str]:
+    texts = {
+        "general contractor": row.general_contractor,
+        "job name": row.job_name,
+        "job address": row.job_address,
+    }
+    return [name for name, text in texts.items() if len(text.encode()) > _LONGEST_TEXT]
+
+
 def _apply(run: SyncRun, approved: Sequence[Approved], seconds: float) -> SyncResult:
     """Insert what is new and end the run, both or neither."""
     decision, now = decide(approved, Job.keys()), utc_now()
     Job.insert_many([_as_row(job) for job in decision.new], at=now)
     SyncSkip.insert_many(
         [
-            {"run_id": run.id, "dataverse_id": row.dataverse_id[:36], "im_number": row.im_number[:255],
-             "reason": row.reason[:255]}
+            {"run_id": run.id, "dataverse_id": _plain(row.dataverse_id)[:_LONGEST_ID],
+             "im_number": row.im_number[:255], "reason": row.reason[:255]}
             for row in decision.skipped[:_MOST_SKIPS_KEPT]
         ]
     )  # fmt: skip
@@ -203,6 +218,11 @@ def _apply(run: SyncRun, approved: Sequence[Approved], seconds: float) -> SyncRe
     if not run.finish(now=now, outcome=SUCCEEDED, message=message, seconds=seconds, **counts):
         raise SyncLost
     return SyncResult(run.id, message, added=added, already_there=there, skipped=decision.skipped)
+
+
+def _plain(dataverse_id: str) -> str:
+    """Return the id as text that any database takes, whatever stands there."""
+    return dataverse_id.encode("ascii", errors="replace").decode()
 
 
 def _fail(run: SyncRun, message: str, seconds: float) -> SyncResult:
