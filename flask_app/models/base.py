@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from unicodedata import category
 
 from flask import Flask, current_app, g
 from sqlalchemy import (
@@ -92,6 +93,22 @@ def exact_string(length: int) -> String:
     key must not depend on which of them keeps it.
     """
     return String(length).with_variant(String(length, collation="utf8mb4_bin"), "mysql", "mariadb")
+
+
+def plain(text: str, *, lines: bool = False) -> str:
+    """Return what somebody typed without the blanks around it and without control characters.
+
+    Databases keep a null character, but no page, CSV or XLSX can show it. Tabs and line ends become blanks,
+    or with `lines` stay: a browser sends "\\r\\n" for what it counts as one character.
+    """
+    text = text.replace("\r\n", "\n")
+    return "".join(_plain(character, lines) for character in text).strip()
+
+
+def _plain(character: str, lines: bool) -> str:
+    if character in "\t\n\r":
+        return character if lines else " "
+    return "" if category(character) in ("Cc", "Cs") else character
 
 
 def words(*choices: str) -> Enum:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from flask_app.models.base import Base, Invalid, Raced, UtcDateTime, db, exact_string
+from flask_app.models.base import Base, Invalid, Raced, UtcDateTime, db, exact_string, plain
 from flask_app.models.user import User
 
 ACTIVE, INACTIVE = 1, 0
@@ -83,6 +83,7 @@ class Job(Base):
     @classmethod
     def board(cls, *, status: int, search: str = "", page: int = 1, per_page: int = 30) -> "JobPage":
         """Return one page of the board: jobs that have every word of `search` somewhere."""
+        search = plain(search)
         rule = [cls.status == status, *(_has_word(word) for word in search.split()[:8])]
         total = db.session.scalar(select(func.count()).where(*rule)) or 0
         pages = max(1, -(-total // per_page))
@@ -164,7 +165,7 @@ def _clean(form: Mapping[str, str]) -> dict[str, Any]:
     for field, parse in _PARSERS.items():
         if field in form:
             try:
-                values[field] = parse(form[field].strip())
+                values[field] = parse(plain(form[field], lines=field in _OF_LINES))
             except ValueError as problem:
                 problems[field] = str(problem)
     if problems:
@@ -216,6 +217,7 @@ def _status(text: str) -> int:
     return int(text)
 
 
+_OF_LINES = ("job_scope", "context")
 _PARSERS: dict[str, Any] = {
     "im_number": _im_number,
     "general_contractor": _general_contractor,

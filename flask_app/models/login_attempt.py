@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from math import ceil
 
-from sqlalchemy import String, delete, func, select
+from sqlalchemy import String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flask_app.models.base import Base, Refused, UtcDateTime, db
@@ -47,11 +47,11 @@ class LoginAttempt(Base):
             (cls.account == _digest(email), PER_ACCOUNT),
             (cls.address == address[:64], PER_ADDRESS),
         ):
-            count, oldest = db.session.execute(
-                select(func.count(), func.min(cls.attempted_at)).where(rule, cls.attempted_at > at - WINDOW)
-            ).one()
-            if count > most:
-                minutes = max(1, ceil((oldest + WINDOW - at).total_seconds() / 60))
+            recent = select(cls.attempted_at).where(rule, cls.attempted_at > at - WINDOW)
+            tries = db.session.scalars(recent.order_by(cls.attempted_at.desc()).limit(most + 1)).all()
+            if len(tries) > most:
+                free_at = tries[most - 1] + WINDOW  # then the next try is the last one allowed
+                minutes = max(1, ceil((free_at - at).total_seconds() / 60))
                 raise TooManyAttempts(
                     f"Too many tries. Wait {minutes} minute{'' if minutes == 1 else 's'}, "
                     "or ask an admin for a new password."

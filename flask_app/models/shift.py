@@ -7,11 +7,23 @@ from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, String, Text, case, func, literal, select
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    Computed,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    case,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, contains_eager, joinedload, mapped_column, relationship
 
-from flask_app.models.base import Base, Raced, Refused, UtcDateTime, db, minutes_between
+from flask_app.models.base import Base, Raced, Refused, UtcDateTime, db, minutes_between, plain
 from flask_app.models.job import Job
 from flask_app.models.user import User
 
@@ -74,10 +86,10 @@ class Shift(Base):
         if key and (known := db.session.scalar(select(cls).where(cls.punch_key == key))):
             return known._repeated_by(worker)
         _check_may_start(worker, job)
-        if (open_shift := cls.open_of(worker)) is not None:
-            if open_shift.job_id == job.id:
+        if (last := cls._last_of(worker)) is not None:
+            if last.is_open and last.job_id == job.id:
                 raise AlreadyOn(f"You're already on {job.im_number}.")
-            at = open_shift._close(at)
+            at = last._close(at) if last.is_open else last._no_earlier(at)
         shift = cls(user_id=worker.id, job_id=job.id, job=job, started_at=at, note=note, punch_key=key)
         db.session.add(shift)
         _flush_guarded()
@@ -93,14 +105,19 @@ class Shift(Base):
         return True
 
     def _close(self, at: datetime) -> datetime:
-        """End at `at`, or at the start if another host's clock was a little ahead; return the end."""
-        if at < self.started_at - CLOCK_SLACK:
+        """End at `at`, never before the start; return the end."""
+        self.ended_at = at = self._no_earlier(at)
+        _flush_guarded()
+        return at
+
+    def _no_earlier(self, at: datetime) -> datetime:
+        """Return `at`, or this shift's last punch if that came from a host whose clock is a little ahead."""
+        last = self.ended_at or self.started_at
+        if at < last - CLOCK_SLACK:
             raise PunchRefused(
                 "The server's clock is behind your last punch, so this punch can't be right. Tell an admin."
             )
-        self.ended_at = max(at, self.started_at)
-        _flush_guarded()
-        return self.ended_at
+        return max(at, last)
 
     def _repeated_by(self, worker: User) -> Self:
         if self.user_id != worker.id:
@@ -109,20 +126,24 @@ class Shift(Base):
 
     @classmethod
     def open_of(cls, user: User) -> Self | None:
-        return db.session.scalar(
-            select(cls).where(cls.user_id == user.id, cls.ended_at.is_(None)).options(joinedload(cls.job))
-        )
+        return db.session.scalar(select(cls).where(cls.open_for == user.id).options(joinedload(cls.job)))
+
+    @classmethod
+    def _last_of(cls, user: User) -> Self | None:
+        """The open shift, else the one that began last."""
+        closed = select(cls).where(cls.user_id == user.id).order_by(cls.started_at.desc(), cls.id.desc())
+        return cls.open_of(user) or db.session.scalar(closed.limit(1))
 
     @classmethod
     def all_open(cls) -> Sequence[Self]:
         """Every open shift with its job and person, longest first."""
-        query = select(cls).where(cls.ended_at.is_(None)).options(joinedload(cls.job), joinedload(cls.user))
+        query = select(cls).where(_open()).options(joinedload(cls.job), joinedload(cls.user))
         return db.session.scalars(query.order_by(cls.started_at, cls.id)).all()
 
     @classmethod
     def open_on(cls, job: Job) -> Sequence[Self]:
         """The open shifts on `job` with their people, longest first."""
-        query = select(cls).where(cls.job_id == job.id, cls.ended_at.is_(None)).options(joinedload(cls.user))
+        query = select(cls).where(cls.job_id == job.id, _open()).options(joinedload(cls.user))
         return db.session.scalars(query.order_by(cls.started_at, cls.id)).all()
 
     @classmethod
@@ -151,10 +172,8 @@ class Shift(Base):
     @classmethod
     def people_on(cls, jobs: Sequence[Job]) -> dict[int, list[User]]:
         """Map the id of each of `jobs` to who is on it right now, longest first."""
-        query = select(cls.job_id, User).join(cls.user).where(cls.ended_at.is_(None))
-        rows = db.session.execute(
-            query.where(cls.job_id.in_([j.id for j in jobs])).order_by(cls.started_at)
-        ).all()
+        query = select(cls.job_id, User).join(cls.user).where(_open(), cls.job_id.in_([j.id for j in jobs]))
+        rows = db.session.execute(query.order_by(cls.started_at, cls.id)).all()
         people: dict[int, list[User]] = defaultdict(list)
         for job_id, user in rows:
             people[job_id].append(user)
@@ -179,6 +198,11 @@ class DepartmentTotal:
     minutes: int
 
 
+def _open() -> ColumnElement[bool]:
+    """Only open shifts, by the index on open_for: "IS NULL" on the end reads the whole table instead."""
+    return Shift.open_for > 0
+
+
 def _check_may_start(worker: User, job: Job) -> None:
     if not worker.is_active:
         raise PunchRefused(f"{worker.name}'s account isn't active. Ask an admin.")
@@ -189,7 +213,7 @@ def _check_may_start(worker: User, job: Job) -> None:
 
 
 def _note(text: str) -> str:
-    text = text.strip()
+    text = plain(text)
     if len(text) > NOTE_MAX:
         raise PunchRefused(f"The note is too long ({len(text)} characters): at most {NOTE_MAX}.")
     return text

@@ -10,7 +10,7 @@ from sqlalchemy import String, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flask_app.models.base import Base, Invalid, UtcDateTime, db, exact_string
+from flask_app.models.base import Base, Invalid, UtcDateTime, db, exact_string, plain
 
 ADMINISTRATIVE = "ADMINISTRATIVE"
 DEPARTMENTS = {
@@ -187,7 +187,7 @@ def _nobodys_hash() -> str:
 
 def _clean(form: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     values = {
-        field: form.get(field, "").strip() for field in ("first_name", "last_name", "email", "department")
+        field: plain(form.get(field, "")) for field in ("first_name", "last_name", "email", "department")
     }
     values["email"] = normal_email(values["email"])
     problems = {}

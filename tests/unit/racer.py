@@ -1,0 +1,97 @@
+"""A process that punches, for test_races.py: it reads what to do as a line of JSON, says "ready",
+begins when it gets another line, and prints what came of it as JSON; again and again."""
+
+import json
+import random
+import sys
+from collections.abc import Callable
+
+from sqlalchemy.exc import OperationalError
+
+from flask_app import create_app
+from flask_app.config import Config
+from flask_app.models import Job, Shift, User, committing, db
+from flask_app.models.base import Refused
+from flask_app.utils.clock import utc_now
+
+
+def punches(user_id: int, first: int, second: int, times: int, seed: int) -> dict[str, int]:
+    """Punch in, switch and punch out at random, as two phones of one person would."""
+    dice = random.Random(seed)  # noqa: S311  # not a secret
+    done = {"in": 0, "out": 0, "refused": 0, "raced": 0}
+    for _ in range(times):
+        try:
+            if dice.random() < 0.6:
+                punch_in(user_id, dice.choice((first, second)))
+                done["in"] += 1
+            else:
+                done["out"] += punch_out(user_id)
+        except Refused as refusal:
+            done["raced" if type(refusal).__name__ == "Raced" else "refused"] += 1
+        db.session.rollback()
+    return done
+
+
+def punch_in(user_id: int, job_id: int, punch_key: str = "") -> int:
+    worker, job = db.session.get_one(User, user_id), db.session.get_one(Job, job_id)
+    return committing(lambda: Shift.start(worker, job, at=utc_now(), punch_key=punch_key)).id
+
+
+def punch_out(user_id: int) -> bool:
+    shift = Shift.open_of(db.session.get_one(User, user_id))
+    return shift is not None and committing(lambda: shift.end(at=utc_now()))
+
+
+def same_keys(user_id: int, first: int, second: int, *keys: str) -> list[int]:
+    """Send the same forms as the others do, for one job and the other in turn; return their shifts."""
+    return [punch_in(user_id, (first, second)[n % 2], key) for n, key in enumerate(keys)]
+
+
+def same_jobs(admin_id: int, *im_numbers: str) -> int:
+    """Create the same jobs as the other processes do; return how many were made here."""
+    admin = db.session.get_one(User, admin_id)
+    form = {"general_contractor": "Gilbane", "job_scope": "Panels"}
+    return sum(
+        succeeds(lambda n=n: Job.create({**form, "im_number": n}, by=admin, at=utc_now())) for n in im_numbers
+    )
+
+
+def same_people(*emails: str) -> int:
+    """Register the same people as the other processes do; return how many were made here."""
+    form = {"first_name": "A", "last_name": "B", "department": "CUT_SHOP", "password": "dusty-hands"}
+    return sum(
+        succeeds(lambda e=e: User.create({**form, "email": e}, at=utc_now(), approved=False)) for e in emails
+    )
+
+
+def leave(first: int, second: int) -> int:
+    """Deactivate one of two admins, whoever this process was given first; return whether it was done."""
+    del second
+    return succeeds(lambda: db.session.get_one(User, first).deactivate(at=utc_now()))
+
+
+def succeeds(work: Callable[[], object]) -> int:
+    try:
+        committing(work)
+    except Refused:
+        return 0
+    return 1
+
+
+def run(url: str, work: str, arguments: list[int | str]) -> object:
+    app = create_app(Config(database_url=url, secret_key="k" * 32, bcrypt_rounds=4))
+    with app.app_context():
+        print("ready", flush=True)  # noqa: T201  # the test waits for this word
+        sys.stdin.readline()
+        try:
+            return globals()[work](*arguments)
+        except OperationalError as error:
+            return {"error": str(error.orig)}
+        finally:
+            db.session.close()
+            app.extensions["engine"].dispose()
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        print(json.dumps(run(**json.loads(line))), flush=True)  # noqa: T201  # and reads this

@@ -1,0 +1,99 @@
+"""Real processes that do the same thing at the same moment, on both databases."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import func, select
+
+from flask_app.models import Job, Shift, User, committing, db
+from flask_app.models.base import PROJECT
+from tests.conftest import NOW, PASSWORD
+
+Racer = subprocess.Popen[str]
+pytestmark = pytest.mark.usefixtures("context")
+
+
+@pytest.fixture(scope="module")
+def racers() -> Iterator[list[Racer]]:
+    """Three processes; starting one takes longer than a race."""
+    command = [sys.executable, "-m", "tests.unit.racer"]
+    pipe = subprocess.PIPE
+    started = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=PROJECT) for _ in range(3)]
+    yield started
+    for racer in started:
+        racer.communicate(timeout=10)
+
+
+@pytest.fixture
+def race(database_url: str, racers: list[Racer]) -> Callable[..., list[Any]]:
+    """Let one process per list of arguments do `work`, all at once; return what each one came to."""
+
+    def run(work: str, *arguments: list[object]) -> list[Any]:
+        db.session.rollback()  # on SQLite they would wait for whoever has begun
+        running = racers[: len(arguments)]
+        for racer, given in zip(running, arguments, strict=True):
+            tell(racer, json.dumps({"url": database_url, "work": work, "arguments": given}))
+        assert [racer.stdout.readline() for racer in running] == ["ready\n"] * len(running)
+        for racer in running:
+            tell(racer, "go")
+        return [json.loads(racer.stdout.readline()) for racer in running]
+
+    return run
+
+
+def tell(racer: Racer, words: str) -> None:
+    racer.stdin.write(words + "\n")
+    racer.stdin.flush()
+
+
+def count(entity: type) -> int:
+    db.session.rollback()
+    return db.session.scalar(select(func.count()).select_from(entity)) or 0
+
+
+def test_two_phones_of_one_person_never_break_a_rule_in_a_thousand_punches(race, cast, add_job):
+    jobs = [add_job("4512"), add_job("4513")]
+    answers = race("punches", [cast.ana, *jobs, 500, 1], [cast.ana, *jobs, 500, 2])
+    db.session.rollback()
+    shifts = db.session.scalars(select(Shift).order_by(Shift.id)).all()
+    assert len(shifts) == sum(answer["in"] for answer in answers) > 100
+    assert sum(shift.is_open for shift in shifts) <= 1
+    assert all(shift.is_open or shift.ended_at >= shift.started_at for shift in shifts)
+    assert all(not one.is_open and one.ended_at <= other.started_at for one, other in pairwise(shifts))
+    assert sum(answer["raced"] for answer in answers) == 0
+
+
+def test_the_same_forms_from_three_processes_punch_once_each_and_are_answered_alike(race, cast, add_job):
+    jobs, keys = [add_job("4512"), add_job("4513")], [str(uuid4()) for _ in range(20)]
+    first, *others = race("same_keys", *[[cast.ana, *jobs, *keys]] * 3)
+    assert others == [first, first]
+    assert count(Shift) == len(set(first)) == 20
+
+
+def test_an_im_number_is_made_once_by_two_processes(race, cast):
+    numbers = [f"IM-{n}" for n in range(60)]
+    backwards = [number.lower() for number in numbers]
+    made = race("same_jobs", [cast.grace, *numbers], [cast.grace, *backwards])
+    assert sum(made) == count(Job) == 60
+
+
+def test_an_e_mail_gets_one_account_from_two_processes(race, cast):
+    emails = [f"new{n}@shop.example" for n in range(60)]
+    before = count(User)
+    made = race("same_people", emails, [email.upper() for email in emails])
+    assert sum(made) == count(User) - before == 60
+
+
+def test_two_admins_who_remove_each_other_leave_one(race, cast):
+    form = {"first_name": "Tom", "last_name": "I", "department": "ADMINISTRATIVE", "password": PASSWORD}
+    tom = committing(lambda: User.create({**form, "email": "tom@shop.example"}, at=NOW, approved=True))
+    made = race("leave", [cast.grace, tom.id], [tom.id, cast.grace])
+    assert sum(made) == 1
+    db.session.expire_all()
+    assert sum(user.is_admin and user.is_active for user in User.everybody()) == 1
