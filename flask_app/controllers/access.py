@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from flask import abort, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_app.controllers.sessions import session_user
-from flask_app.models import Job, Shift, User, db
+from flask_app.models import Base, Job, Shift, User, db
 from flask_app.utils.clock import utc_now
 
+E = TypeVar("E", bound=Base)
 P = ParamSpec("P")
 View = Callable[P, ResponseReturnValue]
 
@@ -69,16 +70,16 @@ def wants_json() -> bool:
 
 
 def job_or_404(job_id: int) -> Job:
-    return db.session.get(Job, job_id) or abort(404, "There is no such job. It may have been removed.")
+    return _row(Job, job_id) or abort(404, "There is no such job. It may have been removed.")
 
 
 def user_or_404(user_id: int) -> User:
-    return db.session.get(User, user_id) or abort(404, "There is no such person.")
+    return _row(User, user_id) or abort(404, "There is no such person.")
 
 
 def own_shift_or_403(shift_id: int) -> Shift:
     """Return the shift if it is the asker's own, or the asker is an admin."""
-    shift = db.session.get(Shift, shift_id) or abort(404, "There is no such shift.")
+    shift = _row(Shift, shift_id) or abort(404, "There is no such shift.")
     user = current_user()
     if shift.user_id != user.id and not user.is_admin:
         abort(403, "This is somebody else's shift.")
@@ -87,11 +88,18 @@ def own_shift_or_403(shift_id: int) -> Shift:
 
 def local_path(target: str) -> str | None:
     """Return `target` if it is a page of ours: a redirect must not lead to somebody else's site."""
-    parts = urlsplit(target.replace("\\", "/"))
+    try:
+        parts = urlsplit(target.replace("\\", "/"))
+    except ValueError:  # such as "//["
+        return None
     ours = (
         target.startswith("/") and not target.startswith("//") and not parts.netloc and target.isprintable()
     )
     return target if ours and not parts.path.startswith("//") else None
+
+
+def _row(entity: type[E], row_id: int) -> E | None:
+    return db.session.get(entity, row_id) if row_id < 2**31 else None  # SQLite raises on very large numbers
 
 
 def _is_form_of_a_page() -> bool:
@@ -102,7 +110,7 @@ def _is_form_of_a_page() -> bool:
 def _ask_to_log_in() -> ResponseReturnValue:
     if wants_json():
         abort(401, "Log in first.")
-    if request.method == "GET":
+    if request.method in ("GET", "HEAD"):
         return redirect(url_for("users.login", next=request.full_path.rstrip("?")))
     flash("You were logged out, so nothing was saved. Log in and try again.", "error")
     return redirect(url_for("users.login"))

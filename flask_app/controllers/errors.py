@@ -3,10 +3,11 @@
 from flask import Flask, current_app, g, jsonify, render_template
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
 from flask_app.controllers.access import wants_json
+from flask_app.models.base import breaks_rule
 
 _TITLES = {
     400: "That didn't work",
@@ -58,6 +59,8 @@ def _is_outage(error: DBAPIError) -> bool:
     """Whether the database is away, full or not set up, rather than asked for something wrong."""
     if error.connection_invalidated:
         return True
+    if isinstance(error, OperationalError) and breaks_rule(error):
+        return False
     return type(error).__name__ in ("OperationalError", "InterfaceError") or "doesn't exist" in str(
         error.orig
     )

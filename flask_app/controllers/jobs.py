@@ -140,7 +140,7 @@ def update(job_id: int) -> ResponseReturnValue:
 
 def _as_form(job: Job) -> dict[str, str]:
     fields = ("im_number", "general_contractor", "job_scope", "context", "status")
-    hours = "" if job.estimated_hours is None else f"{job.estimated_hours:g}"
+    hours = "" if job.estimated_hours is None else f"{job.estimated_hours:.2f}".removesuffix(".00")
     return {**{field: str(getattr(job, field)) for field in fields}, "estimated_hours": hours}
 
 

@@ -16,7 +16,7 @@ from flask_app.controllers.access import (
 )
 from flask_app.controllers.pages import clock
 from flask_app.models import Shift, User, committing
-from flask_app.models.shift import PunchRefused
+from flask_app.models.base import Refused
 from flask_app.models.timesheet import Timesheet
 from flask_app.utils.clock import day_bounds, utc_now, week_start
 
@@ -40,7 +40,7 @@ def create() -> ResponseReturnValue:
     note, key = request.form.get("note", ""), request.form.get("punch_key", "")
     try:
         shift = committing(lambda: Shift.start(worker, job, at=utc_now(), note=note, punch_key=key))
-    except PunchRefused as refusal:
+    except Refused as refusal:
         flash(str(refusal), "error")
         return redirect(url_for("jobs.show", job_id=job.id))
     flash(_started(shift, worker), "success")
@@ -70,7 +70,7 @@ def punch_out(shift_id: int) -> ResponseReturnValue:
     shift = own_shift_or_403(shift_id)
     try:
         committing(lambda: shift.end(at=utc_now()))
-    except PunchRefused as refusal:
+    except Refused as refusal:
         flash(str(refusal), "error")
         return redirect(_back())
     number, at = shift.job.im_number, clock(shift.ended_at or utc_now())

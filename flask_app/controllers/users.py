@@ -147,6 +147,7 @@ def update(user_id: int) -> ResponseReturnValue:
         person.edit(request.form, at=utc_now())
         if password := request.form.get("password"):
             person.set_password(password, at=utc_now())
+            LoginAttempt.forget(person.email)  # "ask an admin for a new password" ends the wait
 
     try:
         committing(change)
