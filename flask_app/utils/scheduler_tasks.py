@@ -11,6 +11,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from flask import Flask, current_app
+from sqlalchemy.orm import configure_mappers
 
 from flask_app.config import settings
 from flask_app.dataverse.sync import (
@@ -25,6 +26,7 @@ from flask_app.utils.clock import last_time_of_day, next_time_of_day, utc_now
 
 DAILY_SYNC = "daily_sync"
 CHECK_MINUTES = 10  # how often to look for a daily sync that was missed, or that somebody did not finish
+FIRST_LOOK = timedelta(seconds=3)
 
 _log = logging.getLogger(__name__)
 _LOGIN_SYNC = "login-sync"  # the thread's name; one per process is enough
@@ -33,8 +35,10 @@ _LOGIN_SYNC = "login-sync"  # the thread's name; one per process is enough
 def start_scheduler(app: Flask) -> BackgroundScheduler:
     """Start this process's scheduler; any number of processes may, the claim in the database makes one run.
 
-    A thread does not survive a fork (gunicorn --preload), so a child process starts its own.
+    A thread does not survive a fork (gunicorn --preload), but a lock that it holds does, locked for ever: so
+    nothing is looked for in the first seconds, and a process that forks leaves the schedule to its children.
     """
+    configure_mappers()  # else the first query does it, under such a lock
     config = app.extensions["settings"]
     at, zone = config.sync_time, config.shop_timezone
     # In the scheduler's own thread, which the program leaves behind when it ends; it would wait for a pool's
@@ -44,10 +48,13 @@ def start_scheduler(app: Flask) -> BackgroundScheduler:
     rules = {"args": [app], "misfire_grace_time": None, "coalesce": True, "max_instances": 1}
     scheduler.add_job(automated_job_sync, CronTrigger(hour=at.hour, minute=at.minute, timezone=zone), **rules)
     every = IntervalTrigger(minutes=CHECK_MINUTES, timezone=zone)
-    scheduler.add_job(automated_job_sync, every, next_run_time=utc_now(), **rules)
+    scheduler.add_job(automated_job_sync, every, next_run_time=utc_now() + FIRST_LOOK, **rules)
     scheduler.start()
     owner = os.getpid()
-    os.register_at_fork(after_in_child=lambda: _restart_in_child(app, scheduler, owner))
+    os.register_at_fork(
+        after_in_child=lambda: _restart_in_child(app, scheduler, owner),
+        after_in_parent=lambda: scheduler.pause() if os.getpid() == owner and scheduler.running else None,
+    )
     return scheduler
 
 
