@@ -22,7 +22,7 @@ def init_app(app: Flask) -> None:
         response.headers.update(_EVERYWHERE)
         if request.is_secure:
             response.headers["Strict-Transport-Security"] = "max-age=31536000"
-        if request.endpoint != "static":
+        if request.endpoint != "static" or response.status_code >= 400:
             response.headers["Cache-Control"] = (
                 "no-store"  # hours and names stay out of a shared computer's cache
             )

@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from flask import Flask, request, session
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request, request, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from itsdangerous import BadSignature
 
 from flask_app.models import User, db
 
@@ -16,7 +17,18 @@ _SEEN_EVERY = timedelta(minutes=10)  # how often the cookie is written anew
 
 
 class Sessions(SecureCookieSessionInterface):
-    """Cookies that are Secure exactly when the page came over https."""
+    """Cookies that are Secure exactly when the page came over https, and whose end session_user() decides."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        # Flask's own refuses a cookie from "the future": with two hosts whose clocks differ by a second,
+        # the page after the login would ask for the password again.
+        serializer = self.get_signing_serializer(app)
+        if serializer is None:
+            return None
+        try:
+            return self.session_class(serializer.loads(request.cookies.get(self.get_cookie_name(app), "")))
+        except BadSignature:
+            return self.session_class()
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.is_secure

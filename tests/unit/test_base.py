@@ -226,6 +226,20 @@ def test_a_real_deadlock_is_run_again(database_url, cast):
     assert [db.session.get_one(User, person).epoch for person in (cast.ana, cast.luis)] == [2, 2]
 
 
+@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)  # SQLite shuts out the others anyway
+def test_a_row_read_again_in_one_transaction_is_read_as_it_is_now(database_url, cast):
+    """Whoever has waited for a lock must see what the one before has saved."""
+    engine = make_engine(database_url)
+    db.session.rollback()
+    db.reads_only()
+    ana = db.session.get_one(User, cast.ana)
+    with engine.begin() as other:
+        other.execute(text("UPDATE users SET epoch = 7 WHERE id = :id"), {"id": cast.ana})
+    db.session.refresh(ana)
+    engine.dispose()
+    assert ana.epoch == 7
+
+
 @pytest.mark.parametrize(("message", "again"), [("database is locked", True), ("disk I/O error", False)])
 def test_a_locked_sqlite_file_is_worth_another_try(message, again):
     assert is_retryable(OperationalError("BEGIN", {}, Exception(message))) is again

@@ -1,0 +1,164 @@
+"""Who may open what: every route stands in the table below, and a new one that does not fails here."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from flask_app.models import Base, LoginAttempt, Shift, User, committing, db
+from flask_app.models.job import Job
+from tests.conftest import NOW, PASSWORD
+
+IN, OUT, NO, LOGIN = "in", "out", "no", "login"  # opened; sent to log in; 403; answers on its own terms
+# (method, rule): what happens to somebody who is not logged in, a worker, an admin
+TABLE = {
+    ("GET", "/"): (IN, IN, IN),
+    ("POST", "/login"): (LOGIN, LOGIN, LOGIN),
+    ("GET", "/register"): (IN, IN, IN),
+    ("POST", "/register"): (LOGIN, LOGIN, LOGIN),
+    ("POST", "/logout"): (LOGIN, LOGIN, LOGIN),
+    ("GET", "/static/<path:filename>"): (IN, IN, IN),
+    ("GET", "/favicon.ico"): (IN, IN, IN),
+    ("GET", "/healthz"): (IN, IN, IN),
+    ("GET", "/version"): (IN, IN, IN),
+    ("GET", "/dashboard"): (OUT, IN, IN),
+    ("GET", "/jobs"): (OUT, IN, IN),
+    ("GET", "/show/job/<int:job_id>"): (OUT, IN, IN),
+    ("GET", "/add/shift/<int:job_id>"): (OUT, IN, IN),
+    ("POST", "/create/shift"): (OUT, IN, IN),
+    ("POST", "/punch_out/<int:shift_id>"): (OUT, NO, IN),  # the shift is somebody else's
+    ("GET", "/my/hours"): (OUT, IN, IN),
+    ("GET", "/new/job"): (OUT, NO, IN),
+    ("POST", "/create/job"): (OUT, NO, IN),
+    ("GET", "/edit/job/<int:job_id>"): (OUT, NO, IN),
+    ("POST", "/update/job/<int:job_id>"): (OUT, NO, IN),
+    ("GET", "/manage_users"): (OUT, NO, IN),
+    ("GET", "/new/user"): (OUT, NO, IN),
+    ("POST", "/create/user"): (OUT, NO, IN),
+    ("GET", "/edit/user/<int:user_id>"): (OUT, NO, IN),
+    ("POST", "/update/user/<int:user_id>"): (OUT, NO, IN),
+    ("POST", "/activate/user/<int:user_id>"): (OUT, NO, IN),
+    ("POST", "/deactivate/user/<int:user_id>"): (OUT, NO, IN),
+    ("GET", "/sync"): (OUT, NO, IN),
+    ("GET", "/sync/status"): (OUT, NO, IN),
+    ("POST", "/api/process-approved-jobs"): (OUT, NO, IN),
+}
+
+
+@pytest.fixture
+def shop(app, cast, add_job) -> Flask:
+    """A job, and a shift of Luis that is open on it."""
+    job = add_job("4512")
+    with app.app_context():
+        luis, desk = db.session.get_one(User, cast.luis), db.session.get_one(Job, job)
+        shift = committing(lambda: Shift.start(luis, desk, at=NOW))
+        app.config["VALUES"] = {
+            "job_id": job, "shift_id": shift.id, "user_id": cast.luis, "filename": "app.css",
+        }  # fmt: skip
+    return app
+
+
+def routes(app: Flask) -> Iterator[tuple[str, str]]:
+    for rule in app.url_map.iter_rules():
+        yield from ((method, rule.rule) for method in rule.methods - {"HEAD", "OPTIONS"})
+
+
+def address(app: Flask, rule: str) -> str:
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(app.config["VALUES"][found[1]]), rule)
+
+
+def met(browser: FlaskClient, method: str, path: str) -> str:
+    """Return what `browser` meets there: IN, OUT or NO."""
+    with browser.open(path, method=method) as answer:
+        location = answer.location or ""
+    if answer.status_code == 401 or location == "/" or location.startswith("/?next="):
+        return OUT
+    return NO if answer.status_code == 403 else IN
+
+
+def walk(app: Flask, browser: FlaskClient, role: int) -> dict[tuple[str, str], str]:
+    """Return where `browser` met something else than the table says."""
+    wrong = {}
+    for (method, rule), outcomes in TABLE.items():
+        if outcomes[role] != LOGIN and (found := met(browser, method, address(app, rule))) != outcomes[role]:
+            wrong[method, rule] = found
+    return wrong
+
+
+def test_every_route_stands_in_the_table(app):
+    assert set(routes(app)) == set(TABLE)
+
+
+def test_who_is_not_logged_in_opens_what_the_table_says(shop):
+    assert walk(shop, shop.test_client(), 0) == {}
+
+
+def test_a_worker_opens_what_the_table_says(shop, log_in):
+    assert walk(shop, log_in("ana"), 1) == {}
+
+
+def test_an_admin_opens_what_the_table_says(shop, log_in):
+    assert walk(shop, log_in("grace"), 2) == {}
+
+
+def test_a_deactivated_worker_is_as_good_as_not_logged_in(shop, log_in, cast):
+    browser = log_in("ana")
+    with shop.app_context():
+        committing(lambda: db.session.get_one(User, cast.ana).deactivate(at=NOW))
+    assert walk(shop, browser, 0) == {}
+
+
+def test_an_admin_who_becomes_a_worker_is_none_any_more(shop, log_in, cast):
+    browser = log_in("grace")
+    form = {"first_name": "G", "last_name": "W", "email": "g@shop.example", "department": "ADMINISTRATIVE"}
+    with shop.app_context():
+        committing(lambda: User.create({**form, "password": PASSWORD}, at=NOW, approved=True))
+        grace = db.session.get_one(User, cast.grace)
+        committing(lambda: grace.edit({**form, "email": grace.email, "department": "CUT_SHOP"}, at=NOW))
+    assert walk(shop, browser, 0) == {}
+
+
+def everything(app: Flask) -> dict[str, list[tuple[object, ...]]]:
+    with app.app_context():
+        tables = [table for table in Base.metadata.sorted_tables if table.name != LoginAttempt.__tablename__]
+        return {table.name: [tuple(row) for row in db.session.execute(select(table))] for table in tables}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_looking_changes_nothing(shop, log_in, method):
+    browsers = [shop.test_client(), log_in("ana"), log_in("grace")]
+    before = everything(shop)
+    for _, rule in TABLE:
+        for browser in browsers:
+            browser.open(address(shop, rule), method=method).close()
+    assert everything(shop) == before
+
+
+def test_a_worker_who_posts_what_only_admins_may_changes_nothing(shop, log_in):
+    browser = log_in("ana")
+    before = everything(shop)
+    form = {"im_number": "9999", "general_contractor": "x", "job_scope": "x", "status": "0",
+            "first_name": "x", "last_name": "x", "email": "x@y.zz", "department": "ADMINISTRATIVE",
+            "password": "xxxxxxxx"}  # fmt: skip
+    for (method, rule), outcomes in TABLE.items():
+        if method == "POST" and outcomes[1] == NO:
+            assert browser.post(address(shop, rule), data=form).status_code == 403
+    assert everything(shop) == before
+
+
+def test_a_script_is_answered_with_a_status_not_with_a_login_page(shop, log_in):
+    for browser, status in ((shop.test_client(), 401), (log_in("ana"), 403)):
+        answer = browser.post("/api/process-approved-jobs")
+        assert answer.status_code == status
+        assert answer.json["message"]
+
+
+def test_a_worker_sees_no_button_that_only_admins_may_press(shop, log_in):
+    for page in ("/dashboard", f"/show/job/{shop.config['VALUES']['job_id']}", "/my/hours"):
+        text = log_in("ana").get(page).text
+        assert not [
+            word for word in ("/manage_users", "/new/job", "/edit/job", 'href="/sync"') if word in text
+        ]
