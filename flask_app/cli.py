@@ -6,6 +6,7 @@ import sys
 import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
+from sqlalchemy.exc import OperationalError
 
 from flask_app import migrations
 from flask_app.dataverse.sync import SyncLost, SyncNotConfigured, SyncRunning, sync_approved_jobs
@@ -31,6 +32,7 @@ def init_app(app: Flask) -> None:
 @with_appcontext
 def create_user(email: str, first_name: str, last_name: str, department: str, password_stdin: bool) -> None:
     """Create an active account; without --password-stdin a fresh password is printed."""
+    _need_tables()
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
     form = {"email": email, "first_name": first_name, "last_name": last_name, "department": department}
     try:
@@ -46,6 +48,7 @@ def create_user(email: str, first_name: str, last_name: str, department: str, pa
 @with_appcontext
 def sync_jobs() -> None:
     """Sync now, wait for it, and say what it did; exit status 1 if it failed."""
+    _need_tables()
     try:
         result = sync_approved_jobs(trigger="command")
     except (SyncLost, SyncNotConfigured, SyncRunning) as reason:
@@ -77,3 +80,12 @@ def downgrade(revision: str) -> None:
     """Take the schema back to REVISION ("base": no tables)."""
     migrations.downgrade(db.engine, revision)
     click.echo(f"The database is at {revision}.")
+
+
+def _need_tables() -> None:
+    try:
+        is_current = migrations.is_current(db.engine)
+    except OperationalError as error:
+        raise click.ClickException(f"The database can't be reached: {error.orig}") from None
+    if not is_current:
+        raise click.ClickException("The database is not up to date. Run: flask --app server db upgrade")
