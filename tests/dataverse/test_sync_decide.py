@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_app.dataverse.service import DataverseJob, DirtyRow
@@ -47,6 +47,7 @@ def distinct(approved: list[Approved]) -> list[Approved]:
     return [row for row in approved if not row.dataverse_id or _first(row.dataverse_id, seen)]
 
 
+@settings(max_examples=50, deadline=None)
 @given(answers, shops())
 def test_every_row_is_accounted_for_exactly_once(approved: list[Approved], shop: list[JobKey]) -> None:
     decision = decide(approved, shop)
@@ -57,6 +58,7 @@ def test_every_row_is_accounted_for_exactly_once(approved: list[Approved], shop:
     assert named <= Counter(row.dataverse_id for row in rows)
 
 
+@settings(max_examples=50, deadline=None)
 @given(answers, shops())
 def test_what_is_new_can_be_inserted(approved: list[Approved], shop: list[JobKey]) -> None:
     decision = decide(approved, shop)
@@ -68,6 +70,7 @@ def test_what_is_new_can_be_inserted(approved: list[Approved], shop: list[JobKey
     assert not {job.dataverse_id for job in decision.new} & {job.dataverse_id for job in shop}
 
 
+@settings(max_examples=50, deadline=None)
 @given(answers, shops())
 def test_the_same_answer_again_brings_nothing_new(approved: list[Approved], shop: list[JobKey]) -> None:
     first = decide(approved, shop)
@@ -80,6 +83,7 @@ def test_the_same_answer_again_brings_nothing_new(approved: list[Approved], shop
     assert second.skipped == first.skipped
 
 
+@settings(max_examples=50, deadline=None)
 @given(answers, shops())
 def test_what_is_new_keeps_the_order_of_the_answer(approved: list[Approved], shop: list[JobKey]) -> None:
     rows = distinct(approved)
@@ -89,11 +93,13 @@ def test_what_is_new_keeps_the_order_of_the_answer(approved: list[Approved], sho
     assert places == sorted(places)
 
 
+@settings(max_examples=50, deadline=None)
 @given(answers, shops())
 def test_the_order_of_the_shops_jobs_does_not_matter(approved: list[Approved], shop: list[JobKey]) -> None:
     assert decide(approved, shop) == decide(approved, reversed(shop))
 
 
+@settings(max_examples=50, deadline=None)
 @given(answers, shops(), st.lists(st.integers(0, 12)))
 def test_a_row_that_is_read_twice_counts_once(
     approved: list[Approved], shop: list[JobKey], places: list[int]
@@ -103,6 +109,7 @@ def test_a_row_that_is_read_twice_counts_once(
     assert decide(approved + again, shop) == decide(approved, shop)
 
 
+@settings(max_examples=50, deadline=None)
 @given(answers, shops())
 def test_dirty_rows_change_nothing_for_the_others(approved: list[Approved], shop: list[JobKey]) -> None:
     rows = distinct(approved)
@@ -112,6 +119,7 @@ def test_dirty_rows_change_nothing_for_the_others(approved: list[Approved], shop
     assert decide(rows, shop).already_there == decide(clean, shop).already_there
 
 
+@settings(max_examples=50, deadline=None)
 @given(answers, shops())
 def test_every_skipped_row_has_a_sentence(approved: list[Approved], shop: list[JobKey]) -> None:
     assert all(row.reason.endswith(".") for row in decide(approved, shop).skipped)
