@@ -20,8 +20,8 @@ async function ask(page, { announce = true } = {}) {
   results.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(wanted, { signal, headers: { "X-Requested-With": "fetch" } });
-    // A login page or an error page is no answer to a search.
-    if (!answer.ok || answer.redirected) throw new Error(`the search was answered with ${answer.status}`);
+    if (answer.redirected) return location.assign(shown); // logged out meanwhile
+    if (!answer.ok) throw new Error(`the search was answered with ${answer.status}`);
     draw(await answer.text(), shown, announce);
   } catch (error) {
     if (error.name === "AbortError") return;

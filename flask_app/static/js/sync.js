@@ -11,6 +11,7 @@ function start() {
     event.preventDefault();
     busy(form, true);
     say("");
+    panel.querySelector("[data-progress]").hidden = false;
     const watching = setInterval(look, EVERY);
     try {
       await press(form);
