@@ -236,7 +236,7 @@ def start(*command: str, **environment: str) -> subprocess.CompletedProcess[str]
 STARTS = {
     "python server.py": ["server.py"],
     "flask": ["-m", "flask", "--app", "server", "sync-jobs"],
-    "gunicorn": ["-m", "gunicorn", "-w", "2", "--no-control-socket", "-b", "127.0.0.1:0", "server:app"],
+    "gunicorn": ["-m", "gunicorn", "-w", "1", "--no-control-socket", "-b", "127.0.0.1:0", "server:app"],
 }
 
 

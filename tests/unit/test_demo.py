@@ -1,4 +1,4 @@
-"""The demo as somebody meets it who has just cloned the project: `python server.py` in a copy of the program."""
+"""The demo as somebody meets it who has just cloned the project: `python server.py` in a copy of it."""
 
 import os
 import re
@@ -21,6 +21,7 @@ from tests.connected import PATIENCE, until
 from tests.servers import free_port
 
 ACCOUNT = re.compile(r"^  (Admin|Worker) +(\S+@demo\.example) +password +(\S+)$", re.MULTILINE)
+DATABASE = "island_time.db"
 TIMEOUT = 10  # seconds; nothing on loopback takes that long
 
 
@@ -58,7 +59,7 @@ class Demo:
         return browser.post(self.address + path, data=form, headers=headers, timeout=TIMEOUT)
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
-        with closing(sqlite3.connect(self.folder / "instance" / "demo" / "island_time.db")) as database:
+        with closing(sqlite3.connect(self.folder / "instance" / "demo" / DATABASE)) as database:
             return database.execute(query).fetchall()
 
 
@@ -182,43 +183,48 @@ def test_a_second_demo_on_the_same_port_leaves_the_first_one_alone(demo: Demo) -
     demo.log_in("Admin")
 
 
-def test_a_second_start_keeps_the_shop_and_makes_new_passwords(tmp_path: Path, program: Path) -> None:
-    shutil.copy(program / "server.py", tmp_path)
-    shutil.copytree(program / "flask_app", tmp_path / "flask_app")
-    counts = "SELECT (SELECT COUNT(*) FROM users), (SELECT COUNT(*) FROM jobs), (SELECT COUNT(*) FROM shifts)"
-    with running_demo(tmp_path) as first:
-        before = first.rows(counts)
+@pytest.fixture
+def stopped(demo: Demo, program: Path, tmp_path: Path) -> Path:
+    """A copy of the demo as it is now, that nobody runs."""
+    copy_program(program, tmp_path)
+    old, new = demo.folder / "instance" / "demo", tmp_path / "instance" / "demo"
+    new.mkdir(parents=True)
+    shutil.copy(old / "settings.env", new)
+    with closing(sqlite3.connect(old / DATABASE)) as here, closing(sqlite3.connect(new / DATABASE)) as there:
+        here.backup(there)
+    return tmp_path
 
-    with running_demo(tmp_path) as second:
-        assert second.rows(counts) == before
-        assert second.account("Admin")[1] != first.account("Admin")[1]
+
+def copy_program(program: Path, folder: Path) -> None:
+    shutil.copy(program / "server.py", folder)
+    shutil.copytree(program / "flask_app", folder / "flask_app")
+
+
+def test_a_second_start_keeps_the_shop_and_makes_new_passwords(demo: Demo, stopped: Path) -> None:
+    counts = "SELECT (SELECT COUNT(*) FROM users), (SELECT COUNT(*) FROM jobs), (SELECT COUNT(*) FROM shifts)"
+
+    with running_demo(stopped) as second:
+        assert second.rows(counts) == demo.rows(counts)
+        assert second.account("Admin")[1] != demo.account("Admin")[1]
         answer = second.post(second.log_in("Admin"), "/sync", "/api/process-approved-jobs")
         assert "3 new jobs came in." in answer.text
 
 
-def test_a_demo_that_was_killed_in_its_sync_starts_again(tmp_path: Path, program: Path) -> None:
-    shutil.copy(program / "server.py", tmp_path)
-    shutil.copytree(program / "flask_app", tmp_path / "flask_app")
-    with running_demo(tmp_path) as first:
-        _leave_a_run_behind(first)
-
-    with running_demo(tmp_path) as second:
-        assert "A sync is running already." in second.printed
-        second.log_in("Admin")
-
-
-def _leave_a_run_behind(demo: Demo) -> None:
-    with closing(sqlite3.connect(demo.folder / "instance" / "demo" / "island_time.db")) as database:
+def test_a_demo_that_was_killed_in_its_sync_starts_again(stopped: Path) -> None:
+    with closing(sqlite3.connect(stopped / "instance" / "demo" / DATABASE)) as database:
         database.execute(
             "UPDATE sync_runs SET finished_at = NULL, lease_until = datetime('now', '+4 minutes')"
             " WHERE trigger_name = 'start'"
         )
         database.commit()
 
+    with running_demo(stopped) as second:
+        assert "A sync is running already." in second.printed
+        second.log_in("Admin")
+
 
 def test_without_a_demo_the_commands_say_how_to_make_one(tmp_path: Path, program: Path) -> None:
-    shutil.copy(program / "server.py", tmp_path)
-    shutil.copytree(program / "flask_app", tmp_path / "flask_app")
+    copy_program(program, tmp_path)
 
     ended = flask(tmp_path, "sync-jobs")
 

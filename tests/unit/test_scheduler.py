@@ -284,6 +284,7 @@ def checked_by(log: Path) -> set[str]:
     return set(re.findall(r"checked by (\d+)", log.read_text()))
 
 
+@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
 def test_a_forked_child_gets_a_scheduler_and_connections_of_its_own(
     shop: Flask, standin: Standin, tmp_path: Path
 ) -> None:
@@ -310,7 +311,12 @@ def test_the_program_ends_though_dataverse_keeps_the_daily_sync_waiting(
         assert process.wait(PATIENCE / 3) == 0
 
 
-@pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["plain", "preload"])
+@pytest.mark.parametrize(
+    ("database_url", "preload"),
+    [("sqlite", []), ("mariadb", []), ("mariadb", ["--preload"])],
+    ids=["sqlite", "mariadb", "mariadb-preload"],
+    indirect=["database_url"],
+)
 def test_four_gunicorn_workers_run_the_missed_sync_once(
     shop: Flask, standin: Standin, tmp_path: Path, preload: list[str]
 ) -> None:
