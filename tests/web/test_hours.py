@@ -1,0 +1,119 @@
+"""Everybody's own hours: totals by day and week, and no one else's."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from flask_app.models import Job, Shift, User, committing, db
+from tests.conftest import NOW
+
+
+@pytest.fixture
+def ana(log_in, cast):
+    return log_in("ana")
+
+
+def work(app, user_id, job_id, start, minutes) -> None:
+    with app.app_context():
+        worker, job = db.session.get_one(User, user_id), db.session.get_one(Job, job_id)
+        shift = committing(lambda: Shift.start(worker, job, at=start))
+        if minutes is not None:
+            committing(lambda: shift.end(at=start + timedelta(minutes=minutes)))
+
+
+def hours(browser, query: str = "", *, at: datetime = NOW) -> str:
+    with time_machine.travel(at, tick=False):
+        answer = browser.get(f"/my/hours{query}")
+    assert answer.status_code == 200
+    return answer.text
+
+
+def totals(page: str) -> list[str]:
+    """Every duration on the page, from its top to its end."""
+    return re.findall(r">(\d+:\d\d)</(?:span|time)>", page)
+
+
+def test_days_and_weeks_are_added_up(app, ana, cast, add_job):
+    job_id = add_job("4512")
+    for days_back, minutes in ((10, 60), (3, 100), (3, 20), (0, 30)):
+        start = NOW - timedelta(days=days_back) + timedelta(hours=2 if minutes == 20 else 0)
+        work(app, cast.ana, job_id, start, minutes)
+    page = hours(ana, at=NOW + timedelta(hours=4))
+    assert totals(page) == [
+        "0:30", "0:30",  # today, this week
+        "0:30", "0:30", "0:30",  # this week, Monday, its shift
+        "2:00", "2:00", "0:20", "1:40",  # last week, Friday, its shifts, the latest first
+        "1:00", "1:00", "1:00",  # the week before
+    ]  # fmt: skip
+
+
+def test_nobody_elses_hours_are_there(app, ana, cast, add_job):
+    work(app, cast.luis, add_job("4512"), NOW, 60)
+    page = hours(ana, at=NOW + timedelta(hours=4))
+    assert "You have no shifts in these days." in page
+    assert totals(page) == ["0:00", "0:00"]
+
+
+def test_an_open_shift_counts_up_to_now(app, ana, cast, add_job):
+    work(app, cast.ana, add_job("4512"), NOW, None)
+    page = hours(ana, at=NOW + timedelta(minutes=65))
+    assert "On the clock" in page
+    assert set(totals(page)) == {"1:05"}
+
+
+def test_a_shift_over_midnight_counts_on_the_day_it_started(app, ana, cast, add_job):
+    start = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # Sunday, 11 PM
+    work(app, cast.ana, add_job("4512"), start, 120)
+    page = hours(ana)
+    assert totals(page)[:2] == ["0:00", "0:00"]
+    assert "Sun 11/22/2026" in page
+    assert "on Mon 11/23/2026" in page
+
+
+def test_last_sundays_shift_is_in_last_week(app, ana, cast, add_job):
+    work(app, cast.ana, add_job("4512"), datetime(2026, 11, 22, 15, 0, tzinfo=UTC), 60)
+    assert totals(hours(ana))[1] == "0:00"
+
+
+def test_going_earlier_and_later_loses_no_day_and_shows_none_twice(app, ana, cast, add_job):
+    job_id, weeks = add_job("4512"), 12
+    for week in reversed(range(weeks)):
+        for day in (0, 6):  # Monday and Sunday: the edges
+            work(app, cast.ana, job_id, NOW - timedelta(days=7 * week + 7 - day), 10 + week)
+    seen, page = [], hours(ana, at=NOW + timedelta(days=6, hours=5))
+    while "Earlier" in page and len(seen) < weeks * 2:
+        seen += re.findall(r"<h3[^>]*><span>(\w{3} \d\d/\d\d/\d{4})</span>", page)
+        address = re.search(r'href="/my/hours(\?to=[^"]+)">[^>]*<[^>]*>?[^<]*(?:<[^>]*>)*\s*Earlier', page)
+        page = hours(ana, address[1], at=NOW + timedelta(days=6, hours=5))
+    assert len(seen) == len(set(seen)) == weeks * 2
+
+
+@pytest.mark.parametrize("day", ["2026-03-08", "2026-11-01"])
+def test_the_days_on_which_the_clocks_change_can_be_shown(app, ana, cast, add_job, day):
+    start = datetime.fromisoformat(f"{day}T00:30-0{5 if '03' in day[5:7] else 4}:00").astimezone(UTC)
+    work(app, cast.ana, add_job("4512"), start, 300)
+    assert "5:00" in totals(hours(ana, f"?to={day}"))
+
+
+@pytest.mark.parametrize(
+    "to", ["x", "2026-02-30", "26-11-23", "2026-11-23T00:00", "1999-12-31", "9999-12-31", "0001-01-01"]
+)
+def test_a_date_that_is_none_is_a_clear_sentence(ana, to):
+    answer = ana.get(f"/my/hours?to={to}")
+    assert answer.status_code == 400
+    assert "can&#39;t be read" in answer.text or "no hours that far away" in answer.text
+
+
+@pytest.mark.parametrize("to", ["2000-01-01", "2999-12-31", ""])
+def test_the_edges_of_the_calendar_can_be_asked_for(ana, to):
+    hours(ana, f"?to={to}")
+
+
+def test_hours_that_are_still_to_come_cannot_be_asked_for(ana):
+    assert "Later" not in hours(ana, "?to=2027-06-01")
+
+
+def test_the_page_says_on_which_day_a_shift_counts(ana):
+    assert "A shift counts on the day it started." in hours(ana)

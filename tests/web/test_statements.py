@@ -1,0 +1,128 @@
+"""A page asks the database as often with much data as with little, and stays small."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event, insert, select
+
+from flask_app.models import Job, Shift, User, committing, db
+from flask_app.utils.clock import utc_now
+
+PAGES = (
+    "/dashboard",
+    "/jobs?q=4",
+    "/show/job/{job}",
+    "/my/hours",
+    "/manage_users",
+    "/edit/job/{job}",
+    "/sync",
+)
+MOST = {"/dashboard": 10, "/jobs?q=4": 7, "/show/job/{job}": 6, "/my/hours": 3, "/manage_users": 3}
+
+
+@contextmanager
+def counted(app: Flask) -> Iterator[list[str]]:
+    statements: list[str] = []
+
+    def note(_connection, _cursor, statement, *_rest) -> None:
+        if not statement.startswith(("BEGIN", "PRAGMA", "ROLLBACK")):
+            statements.append(statement)
+
+    event.listen(app.extensions["engine"], "before_cursor_execute", note)
+    yield statements
+    event.remove(app.extensions["engine"], "before_cursor_execute", note)
+
+
+def count(app: Flask, browser: FlaskClient, job: int) -> dict[str, int]:
+    counts = {}
+    for page in PAGES:
+        with counted(app) as statements:
+            assert browser.get(page.format(job=job)).status_code == 200
+        counts[page] = len(statements)
+    return counts
+
+
+def fill(jobs: int, people: int, shifts: int) -> None:
+    """Jobs from Dataverse, people who are all on the clock, and finished shifts of the last weeks."""
+    now = utc_now()
+    db.session.execute(insert(User.__table__), [person(n, now) for n in range(people)])
+    Job.insert_many([job(str(n)) for n in range(40_000, 40_000 + jobs)], at=now)
+    user_ids, job_ids = db.session.scalars(select(User.id)).all(), db.session.scalars(select(Job.id)).all()
+    rows = [
+        shift(now - timedelta(hours=3 + n % 400), job_ids[n % len(job_ids)], user_ids[n % len(user_ids)])
+        for n in range(shifts)
+    ]
+    rows += [
+        {**shift(now, job_ids[n % len(job_ids)], user_id), "updated_at": None}
+        for n, user_id in enumerate(user_ids)
+    ]
+    db.session.execute(insert(Shift.__table__), rows)
+
+
+def person(n: int, at: datetime) -> dict[str, object]:
+    name = {"first_name": f"P{n}", "last_name": "Q", "email": f"p{n}@shop.example", "department": "CUT_SHOP"}
+    return {**name, "password": "x", "created_at": at, "approved_at": at, "epoch": 0}
+
+
+def job(number: str) -> dict[str, object]:
+    words = {
+        "general_contractor": "Gilbane & Sons",
+        "job_scope": "x" * 255,
+        "job_name": "",
+        "job_address": "",
+    }
+    return {**words, "im_number": number, "im_key": number, "source": "dataverse"}
+
+
+def shift(start: datetime, job_id: int, user_id: int) -> dict[str, object]:
+    times = {"created_at": start, "updated_at": start + timedelta(hours=1)}
+    return {**times, "job_id": job_id, "user_id": user_id, "note": "Sanding", "punch_key": None}
+
+
+def test_no_page_needs_more_statements_for_more_data(app, log_in, cast, add_job):
+    job, browser = add_job("4"), log_in("grace")
+    with app.app_context():
+        committing(lambda: fill(jobs=3, people=2, shifts=6))
+    few = count(app, browser, job)
+    with app.app_context():
+        db.session.execute(Shift.__table__.delete())
+        db.session.execute(Job.__table__.delete().where(Job.im_number != "4"))
+        db.session.execute(User.__table__.delete().where(User.email.like("p%")))
+        db.session.commit()
+        committing(lambda: fill(jobs=300, people=60, shifts=900))
+    many = count(app, browser, job)
+    assert many == few
+    assert {page: n for page, n in many.items() if n > MOST.get(page, 6)} == {}
+
+
+def test_a_punch_needs_few_statements(app, log_in, cast, add_job):
+    jobs, browser = [add_job("4512"), add_job("4513")], log_in("ana")
+    browser.post("/create/shift", data={"job_id": jobs[0]})
+    with counted(app) as statements:
+        browser.post("/create/shift", data={"job_id": jobs[1]})
+    assert len(statements) <= 9, statements
+
+
+def test_the_dashboard_stays_small_with_five_thousand_jobs(app, log_in, cast):
+    with app.app_context():
+        committing(lambda: fill(jobs=5000, people=60, shifts=500))
+    browser = log_in("ana")
+    with app.app_context():
+        assert Job.board(status=1).total == 5000
+    assert len(browser.get("/dashboard").data) < 120_000
+    assert len(browser.get("/jobs?q=gilbane").data) < 80_000
+
+
+def test_a_job_with_very_many_shifts_is_shown_by_pages(app, log_in, cast, add_job):
+    job_id = add_job("4")
+    with app.app_context():
+        start = utc_now() - timedelta(days=40)
+        rows = [shift(start, job_id, cast.luis) for _ in range(3000)]
+        db.session.execute(insert(Shift.__table__), rows)
+        db.session.commit()
+    page = log_in("ana").get(f"/show/job/{job_id}")
+    assert "3,000" in page.text
+    assert len(page.data) < 120_000
