@@ -87,8 +87,8 @@ def sync_approved_jobs(
         return _fail(run, str(error), monotonic() - began)
     except SyncLost:
         raise
-    except Exception:
-        # Whatever it was (a bug, the database) is raised; but first the run must not look like running.
+    except BaseException:
+        # A bug, the database, Ctrl-C: it is raised; but first the run must not look like running.
         _fail(
             run, "The sync broke off on our side; the log says why. It changed nothing.", monotonic() - began
         )

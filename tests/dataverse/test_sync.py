@@ -272,13 +272,14 @@ def test_after_a_failure_the_next_sync_runs(shop: Flask, standin: Standin) -> No
     assert ledger(shop) == [("button", SUCCEEDED), ("button", FAILED)]
 
 
-def test_an_error_of_ours_ends_the_run_before_it_is_raised(
-    shop: Flask, standin: Standin, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("trouble", [ZeroDivisionError, KeyboardInterrupt])
+def test_what_breaks_off_on_our_side_ends_the_run_before_it_is_raised(
+    shop: Flask, standin: Standin, monkeypatch: pytest.MonkeyPatch, trouble: type[BaseException]
 ) -> None:
     standin.add(imi_imnumber="4512")
-    monkeypatch.setattr(SyncRun, "finish", _finish_that_breaks_once(SyncRun.finish))
+    monkeypatch.setattr(SyncRun, "finish", _finish_that_breaks_once(SyncRun.finish, trouble))
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(trouble):
         sync(shop)
 
     assert numbers(shop) == []
@@ -287,8 +288,10 @@ def test_an_error_of_ours_ends_the_run_before_it_is_raised(
     assert run.message == "The sync broke off on our side; the log says why. It changed nothing."
 
 
-def _finish_that_breaks_once(finish: Callable[..., bool]) -> Callable[..., bool]:
-    left = [ZeroDivisionError("a bug")]
+def _finish_that_breaks_once(
+    finish: Callable[..., bool], trouble: type[BaseException]
+) -> Callable[..., bool]:
+    left = [trouble()]
 
     def broken(run: SyncRun, **values: object) -> bool:
         if left:
