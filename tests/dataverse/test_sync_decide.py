@@ -10,8 +10,8 @@ from flask_app.dataverse.sync import Approved, decide
 from flask_app.models.job import JobKey, im_key
 
 # Few ids and few numbers, so that they meet: twins by case and blanks, changed numbers, rows read twice.
-IDS = st.sampled_from([f"row-{number}" for number in range(6)])
-NUMBERS = st.sampled_from(["IM-1", "im-1", "Im-1", "2", "3", "ß", "SS", "ß" * 30])
+IDS = st.sampled_from([f"row-{number}" for number in range(12)])
+NUMBERS = st.sampled_from(["IM-1", "im-1", "Im-1", "2", "ß", "SS", "ß" * 30])
 
 
 @st.composite
@@ -24,12 +24,12 @@ def good_rows(draw: st.DrawFn) -> DataverseJob:
 dirty_rows = st.builds(
     DirtyRow, st.one_of(IDS, st.just("")), st.just(""), st.just("The IM number is missing.")
 )
-answers = st.lists(st.one_of(good_rows(), dirty_rows), max_size=12)
+answers = st.lists(st.one_of(good_rows(), good_rows(), good_rows(), dirty_rows), min_size=2, max_size=12)
 
 
 @st.composite
 def shops(draw: st.DrawFn) -> list[JobKey]:
-    jobs = draw(st.lists(st.tuples(NUMBERS, st.one_of(st.none(), IDS)), max_size=6))
+    jobs = draw(st.lists(st.tuples(NUMBERS, st.one_of(st.none(), IDS)), max_size=2))
     by_key = {im_key(number): JobKey(im_key(number), number, row) for number, row in jobs}
     seen: set[str] = set()
     return [job for job in by_key.values() if not job.dataverse_id or _first(job.dataverse_id, seen)]
@@ -47,7 +47,7 @@ def distinct(approved: list[Approved]) -> list[Approved]:
     return [row for row in approved if not row.dataverse_id or _first(row.dataverse_id, seen)]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(answers, shops())
 def test_every_row_is_accounted_for_exactly_once(approved: list[Approved], shop: list[JobKey]) -> None:
     decision = decide(approved, shop)
@@ -58,7 +58,7 @@ def test_every_row_is_accounted_for_exactly_once(approved: list[Approved], shop:
     assert named <= Counter(row.dataverse_id for row in rows)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(answers, shops())
 def test_what_is_new_can_be_inserted(approved: list[Approved], shop: list[JobKey]) -> None:
     decision = decide(approved, shop)
@@ -70,7 +70,7 @@ def test_what_is_new_can_be_inserted(approved: list[Approved], shop: list[JobKey
     assert not {job.dataverse_id for job in decision.new} & {job.dataverse_id for job in shop}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(answers, shops())
 def test_the_same_answer_again_brings_nothing_new(approved: list[Approved], shop: list[JobKey]) -> None:
     first = decide(approved, shop)
@@ -83,7 +83,7 @@ def test_the_same_answer_again_brings_nothing_new(approved: list[Approved], shop
     assert second.skipped == first.skipped
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(answers, shops())
 def test_what_is_new_keeps_the_order_of_the_answer(approved: list[Approved], shop: list[JobKey]) -> None:
     rows = distinct(approved)
@@ -93,13 +93,13 @@ def test_what_is_new_keeps_the_order_of_the_answer(approved: list[Approved], sho
     assert places == sorted(places)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(answers, shops())
 def test_the_order_of_the_shops_jobs_does_not_matter(approved: list[Approved], shop: list[JobKey]) -> None:
     assert decide(approved, shop) == decide(approved, reversed(shop))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(answers, shops(), st.lists(st.integers(0, 12)))
 def test_a_row_that_is_read_twice_counts_once(
     approved: list[Approved], shop: list[JobKey], places: list[int]
@@ -109,7 +109,7 @@ def test_a_row_that_is_read_twice_counts_once(
     assert decide(approved + again, shop) == decide(approved, shop)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(answers, shops())
 def test_dirty_rows_change_nothing_for_the_others(approved: list[Approved], shop: list[JobKey]) -> None:
     rows = distinct(approved)
@@ -119,7 +119,7 @@ def test_dirty_rows_change_nothing_for_the_others(approved: list[Approved], shop
     assert decide(rows, shop).already_there == decide(clean, shop).already_there
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(answers, shops())
 def test_every_skipped_row_has_a_sentence(approved: list[Approved], shop: list[JobKey]) -> None:
     assert all(row.reason.endswith(".") for row in decide(approved, shop).skipped)
