@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, insert, select
+from sqlalchemy import event, insert, select, update
 
 from flask_app.models import Job, Shift, User, committing, db
+from flask_app.models.base import make_engine
 from flask_app.utils.clock import utc_now
 
 PAGES = (
@@ -126,3 +127,12 @@ def test_a_job_with_very_many_shifts_is_shown_by_pages(app, log_in, cast, add_jo
     page = log_in("ana").get(f"/show/job/{job_id}")
     assert "3,000" in page.text
     assert len(page.data) < 120_000
+
+
+def test_a_page_is_shown_while_somebody_else_is_writing(app, log_in, cast, database_url):
+    """On SQLite a page that took the write lock would wait ten seconds, and then be an error."""
+    browser, engine = log_in("ana"), make_engine(database_url)
+    with engine.begin() as writer:
+        writer.execute(update(User).values(epoch=User.epoch + 1))
+        assert browser.get("/dashboard").status_code == 200
+    engine.dispose()

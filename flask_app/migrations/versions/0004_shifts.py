@@ -26,7 +26,8 @@ def upgrade() -> None:
             sa.Computed("CASE WHEN updated_at IS NULL THEN user_id END", persisted=False),
         ),
         sa.CheckConstraint(
-            "updated_at IS NULL OR updated_at >= created_at", name="ck_shifts_ends_after_start"
+            "updated_at IS NULL OR updated_at >= created_at",
+            name=op.f("ck_shifts_ends_after_start"),  # op.f: the naming convention is not applied again
         ),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_shifts_job_id_jobs"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_shifts_user_id_users"),
