@@ -2,6 +2,7 @@
 
 import secrets
 import sys
+from collections.abc import Iterable
 
 import click
 from flask import Flask
@@ -9,7 +10,9 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import OperationalError
 
 from flask_app import migrations
-from flask_app.dataverse.sync import SyncLost, SyncNotConfigured, SyncRunning, sync_approved_jobs
+from flask_app.dataverse.errors import DataverseClientError
+from flask_app.dataverse.service import DirtyRow
+from flask_app.dataverse.sync import SyncLost, SyncNotConfigured, SyncRunning, rehearse, sync_approved_jobs
 from flask_app.models import User, committing, db
 from flask_app.models.base import Invalid
 from flask_app.models.user import DEPARTMENTS
@@ -45,19 +48,40 @@ def create_user(email: str, first_name: str, last_name: str, department: str, pa
 
 
 @click.command("sync-jobs")
+@click.option("--dry-run", is_flag=True, help="Tell what would change, field by field, and change nothing.")
 @with_appcontext
-def sync_jobs() -> None:
+def sync_jobs(dry_run: bool) -> None:
     """Sync now, wait for it, and say what it did; exit status 1 if it failed."""
     _need_tables()
+    if dry_run:
+        _rehearse()
+        return
     try:
         result = sync_approved_jobs(trigger="command")
     except (SyncLost, SyncNotConfigured, SyncRunning) as reason:
         raise click.ClickException(str(reason)) from None
-    for row in result.skipped:
-        click.echo(f"Skipped {row.im_number or '(no number)'} [{row.dataverse_id}]: {row.reason}")
+    _tell_skipped(result.skipped)
     if result.failed:
         raise click.ClickException(result.message)
     click.echo(result.message)
+
+
+def _tell_skipped(rows: Iterable[DirtyRow]) -> None:
+    for row in rows:
+        click.echo(f"Skipped {row.im_number or '(no number)'} [{row.dataverse_id}]: {row.reason}")
+
+
+def _rehearse() -> None:
+    try:
+        plan = rehearse()
+    except (DataverseClientError, SyncNotConfigured) as reason:
+        raise click.ClickException(str(reason)) from None
+    for row in plan.new:
+        click.echo(f"New: {row.im_number}, {row.general_contractor}: {row.scope}")
+    for change in plan.changes:
+        click.echo(f"{change.im_number}: {change.field} {change.old!r} -> {change.new!r}")
+    _tell_skipped(plan.skipped)
+    click.echo(f"A sync would say: {plan.summary()} Nothing was changed.")
 
 
 @database.command("upgrade")

@@ -18,6 +18,7 @@ from flask_app.dataverse.sync import SyncNotConfigured, SyncRunning, sync_approv
 from flask_app.models import Job, Shift, User, committing, db
 from flask_app.models.base import PROJECT
 from flask_app.models.job import ACTIVE
+from flask_app.models.job_following import fingerprints
 from flask_app.utils.clock import day_bounds, utc_now
 from flask_app.utils.scheduler_tasks import automated_job_sync
 
@@ -176,7 +177,7 @@ def _work_a_day(person: User, jobs: Sequence[Job], day: date, dice: random.Rando
 
 def _approve_some(standin: Standin, count: int = 3) -> None:
     """Approve jobs in the stand-in that the shop does not have yet, for the first click on Sync."""
-    known = {key.dataverse_id for key in Job.keys()}  # noqa: SIM118  # Job is no dict
+    known = fingerprints()
     db.session.rollback()
     waiting = [row for row in standin.rows() if row["statecode"] == 0 and row["imi_jobid"] not in known]
     for row in waiting[:count]:

@@ -2,8 +2,11 @@
 
 from flask import Blueprint, current_app, jsonify, redirect
 from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from flask_app.controllers.pages import static_url
+from flask_app.models import SyncRun
+from flask_app.utils.clock import utc_now
 
 bp = Blueprint("health", __name__)
 
@@ -11,6 +14,17 @@ bp = Blueprint("health", __name__)
 @bp.get("/healthz")
 def healthz() -> ResponseReturnValue:
     return jsonify(status="ok")
+
+
+@bp.get("/readyz")
+def readyz() -> ResponseReturnValue:
+    """Whether requests can be served: the database answers. The sync's age is told, but decides nothing."""
+    try:
+        success = SyncRun.last_success()
+    except (DBAPIError, TimeoutError):
+        return jsonify(database="unreachable", message="The database can't be used."), 503
+    age = None if success is None else int((utc_now() - success.started_at).total_seconds())
+    return jsonify(database="ok", seconds_since_good_sync=age)
 
 
 @bp.get("/version")

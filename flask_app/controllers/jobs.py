@@ -16,7 +16,7 @@ from flask_app.controllers.access import (
     my_shift,
 )
 from flask_app.models import Job, Shift, SyncRun, committing
-from flask_app.models.base import Invalid
+from flask_app.models.base import Invalid, Refused
 from flask_app.models.job import ACTIVE, INACTIVE
 from flask_app.models.shift import NOTE_MAX
 from flask_app.models.timesheet import Line, Timesheet, worked_minutes
@@ -136,6 +136,20 @@ def update(job_id: int) -> ResponseReturnValue:
         return _form_page(job, {**_as_form(job), **request.form}, invalid.problems), 422
     flash(f"Job {job.im_number} is saved.", "success")
     return redirect(url_for("jobs.show", job_id=job.id))
+
+
+@bp.post("/follow/job/<int:job_id>")
+@admin_required
+def follow(job_id: int) -> ResponseReturnValue:
+    """Hand one field of a job back to Dataverse."""
+    job = job_or_404(job_id)
+    try:
+        committing(lambda: job.follow_again(request.form.get("field", ""), at=utc_now()))
+    except Refused as refusal:
+        flash(str(refusal), "error")
+    else:
+        flash(f"Job {job.im_number} follows Dataverse again here.", "success")
+    return redirect(url_for("jobs.show", job_id=job_id))
 
 
 def _as_form(job: Job) -> dict[str, str]:

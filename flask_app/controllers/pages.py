@@ -13,12 +13,15 @@ from flask_app.controllers.access import me, my_shift
 from flask_app.models import db
 from flask_app.models.user import DEPARTMENTS
 from flask_app.utils.clock import utc_now
+from flask_app.utils.scheduler_tasks import sync_trouble
 
 
 def init_app(app: Flask) -> None:
     app.before_request(_read_only_for_get)
     app.context_processor(_context)
-    app.jinja_env.globals.update(static_url=static_url, punch_key=lambda: str(uuid4()), my_shift=my_shift)
+    app.jinja_env.globals.update(
+        static_url=static_url, punch_key=lambda: str(uuid4()), my_shift=my_shift, sync_trouble=sync_trouble
+    )
     for present in (clock, stamp, day, hm, hours, iso):
         app.jinja_env.filters[present.__name__] = present
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

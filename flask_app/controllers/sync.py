@@ -1,19 +1,21 @@
-"""The sync's page, its button, and its progress."""
+"""The sync's pages: the button, its progress, the ledger, the rehearsal."""
 
-from flask import Blueprint, flash, jsonify, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, jsonify, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_app.controllers.access import admin_required, current_user, wants_json
+from flask_app.dataverse.errors import DataverseClientError
 from flask_app.dataverse.sync import (
     SyncLost,
     SyncNotConfigured,
     SyncResult,
     SyncRunning,
+    rehearse,
     sync_approved_jobs,
 )
-from flask_app.models import SyncRun
+from flask_app.models import Job, SyncRun, db
 from flask_app.utils.clock import utc_now
-from flask_app.utils.scheduler_tasks import next_sync
+from flask_app.utils.scheduler_tasks import timed_tasks
 
 bp = Blueprint("sync", __name__)
 
@@ -25,9 +27,29 @@ def index() -> ResponseReturnValue:
         "sync/index.html",
         running=SyncRun.running(),
         runs=SyncRun.latest(limit=20),
-        next_run=next_sync(),
+        tasks=timed_tasks(),
         last_success=SyncRun.last_success(),
+        gone=Job.gone_but_active(),
     )
+
+
+@bp.get("/sync/run/<int:run_id>")
+@admin_required
+def show(run_id: int) -> ResponseReturnValue:
+    run = db.session.get(SyncRun, run_id) or abort(404, "There is no such run.")
+    return render_template("sync/show.html", run=run)
+
+
+@bp.post("/sync/rehearsal")
+@admin_required
+def rehearsal() -> ResponseReturnValue:
+    """Show what a sync would do now, and do nothing."""
+    try:
+        plan = rehearse()
+    except (DataverseClientError, SyncNotConfigured) as reason:
+        flash(str(reason), "error")
+        return redirect(url_for("sync.index"))
+    return render_template("sync/rehearsal.html", plan=plan)
 
 
 @bp.get("/sync/status")
@@ -61,6 +83,9 @@ def _counts(result: SyncResult) -> dict[str, object]:
         "message": result.message,
         "added": result.added,
         "already_there": result.already_there,
+        "updated": result.updated,
+        "linked": result.linked,
+        "gone": result.gone,
         "skipped": len(result.skipped),
         "reasons": [
             {"im_number": row.im_number, "dataverse_id": row.dataverse_id, "reason": row.reason}

@@ -150,6 +150,19 @@ class DataverseClient:
         )
         return self._pages(self._address(entity_set) + query, top, statistics or CallStatistics())
 
+    def count(
+        self, entity_set: str, *, filter_clause: str | None = None, statistics: CallStatistics | None = None
+    ) -> int:
+        """Return how many rows there are; Dataverse counts to 5,000 and no further."""
+        query = _options({"$filter": filter_clause or "", "$top": "1", "$count": "true"})
+        answer = self._answer(
+            self._request("GET", self._address(entity_set) + query, {}), self._call(statistics)
+        )
+        count = self._object(answer).get("@odata.count")
+        if not isinstance(count, int):
+            raise _unreadable(answer, "a list without its count")
+        return count
+
     def get(self, entity_set: str, record_id: str, *, select: Sequence[str] = ()) -> Row | None:
         """Return one record, or None if Dataverse says that it has no record of this id."""
         address = self._address(entity_set, record_id) + _options({"$select": ",".join(select)})

@@ -1,8 +1,13 @@
 """The table `imi_jobs` in the shop's words. A row that doesn't fit is named, never guessed."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+from types import MappingProxyType
 from typing import Self
+from uuid import UUID
 
 from flask_app.dataverse.client import FORMATTED, CallStatistics, DataverseClient, Row
 
@@ -16,10 +21,14 @@ SUBMITTAL_LABELS = {
     826130005: "N/A",
 }
 LONGEST_IM_NUMBER = 50  # characters, as the jobs table holds it
-LONGEST_SCOPE = 255
+LONGEST_SCOPE = 255  # a longer one is replaced, as the shop is used to
+LONGEST_TEXT = 4000  # no column of imi_jobs is longer; MySQL's TEXT holds four times that in any script
 
+COUNT_LIMIT = 5000  # Dataverse counts no further
+_APPROVED_STATUS = 826130004
 _ACTIVE = "statecode eq 0"
-_APPROVED = f"imi_submittalstatus eq 826130004 and {_ACTIVE}"
+_APPROVED = f"imi_submittalstatus eq {_APPROVED_STATUS} and {_ACTIVE}"
+_IDS_AT_ONCE = 40  # in one filter: an address should stay well below Dataverse's 32 KB
 _COLUMNS = (
     "imi_jobid",
     "imi_imnumber",
@@ -28,11 +37,15 @@ _COLUMNS = (
     "imi_jobname",
     "imi_jobaddress",
     "imi_submittalstatus",
+    "statecode",
     "modifiedon",
     "createdon",
 )
+_TAKEN_OVER = ("imi_imnumber", "imi_gc", "imi_scopesummary", "imi_jobname", "imi_jobaddress")
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 # Newest first; the id settles ties, or a row could fall between two pages.
 _ORDER = ("createdon desc", "imi_jobid")
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 _TEXTS = {
     "imi_gc": "general contractor",
     "imi_scopesummary": "scope",
@@ -43,7 +56,10 @@ _TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class DataverseJob:
-    """A row of imi_jobs that can be used. `modified_on` is ISO 8601 in UTC, as delivered."""
+    """A row of imi_jobs that can be used. The two times are ISO 8601 in UTC, as delivered.
+
+    `fingerprint` is a short digest of what the shop takes from the row: if it is the same, so is the job.
+    """
 
     dataverse_id: str
     im_number: str
@@ -52,7 +68,9 @@ class DataverseJob:
     job_name: str
     job_address: str
     submittal_status: str
+    created_on: str
     modified_on: str
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +80,27 @@ class DirtyRow:
     dataverse_id: str
     im_number: str
     reason: str
+    modified_on: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GoneRow:
+    """A row of imi_jobs that is no approved, active job; `standing` is "not_approved" or "deactivated"."""
+
+    dataverse_id: str
+    standing: str
+    modified_on: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SameRow:
+    """An approved row that says what it said before."""
+
+    dataverse_id: str
+    modified_on: str = ""
+
+
+Approved = DataverseJob | DirtyRow
 
 
 class DataverseService:
@@ -88,34 +127,64 @@ class DataverseService:
             )
         )
 
-    def get_approved_jobs(self) -> list[DataverseJob | DirtyRow]:
+    def get_approved_jobs(self) -> list[Approved]:
         """Return every active job whose submittal is approved, newest first."""
-        return [job for page in self.approved_pages() for job in page]
+        return [job_from(row) for page in self._pages(_APPROVED, None) for row in page]
 
-    def get_all_active_jobs(self) -> list[DataverseJob | DirtyRow]:
+    def get_all_active_jobs(self) -> list[Approved]:
         """Return every active job whatever its submittal status, newest first."""
-        return [job for page in self._pages(_ACTIVE, None) for job in page]
+        return [job_from(row) for page in self._pages(_ACTIVE, None) for row in page]
 
     def approved_pages(
-        self, statistics: CallStatistics | None = None
-    ) -> Iterator[list[DataverseJob | DirtyRow]]:
-        """Yield the approved jobs page by page; `statistics` tells how far the reading is."""
-        return self._pages(_APPROVED, statistics)
+        self, statistics: CallStatistics | None = None, *, known: Mapping[str, str] = _NOTHING
+    ) -> Iterator[list[Approved | SameRow]]:
+        """Yield the approved jobs page by page; `statistics` tells how far the reading is.
 
-    def _pages(
-        self, filter_clause: str, statistics: CallStatistics | None
-    ) -> Iterator[list[DataverseJob | DirtyRow]]:
-        pages = self._client.pages(
+        `known` maps ids to fingerprints: a row that still has its own comes as SameRow, which is less work.
+        """
+        return ([_same_or_job(row, known) for row in page] for page in self._pages(_APPROVED, statistics))
+
+    def changed_pages(
+        self,
+        since: datetime,
+        statistics: CallStatistics | None = None,
+        *,
+        known: Mapping[str, str] = _NOTHING,
+    ) -> Iterator[list[Approved | SameRow | GoneRow]]:
+        """Yield every row, approved or not, modified at `since` (aware) or later by Dataverse's clock.
+
+        What was deleted does not come: compare approved_count().
+        """
+        filter_clause = f"modifiedon ge {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        pages = self._pages(filter_clause, statistics)
+        return ([_gone_same_or_job(row, known) for row in page] for page in pages)
+
+    def approved_count(self, statistics: CallStatistics | None = None) -> int:
+        """Return how many approved, active rows there are, COUNT_LIMIT if that many or more."""
+        return self._client.count(ENTITY_SET, filter_clause=_APPROVED, statistics=statistics)
+
+    def standings(self, ids: Sequence[str], statistics: CallStatistics | None = None) -> dict[str, str]:
+        """Map each id to "approved", "not_approved", "deactivated", or "deleted" if there is no such row."""
+        found: dict[str, str] = {}
+        for first in range(0, len(ids), _IDS_AT_ONCE):
+            wanted = " or ".join(
+                f"imi_jobid eq {UUID(row_id)}" for row_id in ids[first : first + _IDS_AT_ONCE]
+            )
+            for page in self._pages(wanted, statistics):
+                found.update((_text(row, "imi_jobid").lower(), _standing(row)) for row in page)
+        return {row_id: found.get(row_id, "deleted") for row_id in ids}
+
+    def _pages(self, filter_clause: str, statistics: CallStatistics | None) -> Iterator[list[Row]]:
+        return self._client.pages(
             ENTITY_SET, select=_COLUMNS, orderby=_ORDER, filter_clause=filter_clause, statistics=statistics
         )
-        return ([job_from(row) for row in page] for page in pages)
 
 
-def job_from(row: Row) -> DataverseJob | DirtyRow:
+def job_from(row: Row) -> Approved:
     """Return the row in our words, or what is wrong with it."""
-    dataverse_id = _text(row, "imi_jobid")
+    dataverse_id, modified_on = _text(row, "imi_jobid").lower(), _text(row, "modifiedon")
     if reason := _fault(row):
-        return DirtyRow(dataverse_id, _shown(row.get("imi_imnumber")), reason)
+        return DirtyRow(_plain(dataverse_id), _shown(row.get("imi_imnumber")), reason, modified_on)
     scope = _text(row, "imi_scopesummary")
     return DataverseJob(
         dataverse_id=dataverse_id,
@@ -125,8 +194,39 @@ def job_from(row: Row) -> DataverseJob | DirtyRow:
         job_name=_text(row, "imi_jobname"),
         job_address=_text(row, "imi_jobaddress"),
         submittal_status=_status_label(row),
-        modified_on=_text(row, "modifiedon"),
+        created_on=_text(row, "createdon"),
+        modified_on=modified_on,
+        fingerprint=_fingerprint(row),
     )
+
+
+def is_guid(text: str) -> bool:
+    return _GUID.fullmatch(text) is not None
+
+
+def _same_or_job(row: Row, known: Mapping[str, str]) -> Approved | SameRow:
+    row_id = row.get("imi_jobid")
+    if isinstance(row_id, str) and row_id in known and known[row_id] == _fingerprint(row):
+        return SameRow(row_id, _text(row, "modifiedon"))
+    return job_from(row)
+
+
+def _fingerprint(row: Row) -> str:
+    said = repr([row.get(column) for column in _TAKEN_OVER])
+    return blake2b(said.encode("ascii", "backslashreplace"), digest_size=12).hexdigest()
+
+
+def _gone_same_or_job(row: Row, known: Mapping[str, str]) -> Approved | SameRow | GoneRow:
+    standing = _standing(row)
+    if standing == "approved":
+        return _same_or_job(row, known)
+    return GoneRow(_text(row, "imi_jobid").lower(), standing, _text(row, "modifiedon"))
+
+
+def _standing(row: Row) -> str:
+    if row.get("statecode") != 0:
+        return "deactivated"
+    return "approved" if row.get("imi_submittalstatus") == _APPROVED_STATUS else "not_approved"
 
 
 def _shown(number: object) -> str:
@@ -140,16 +240,23 @@ def _text(row: Row, column: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _plain(dataverse_id: str) -> str:
+    """Return the id as text that any database takes, whatever stands there."""
+    return dataverse_id.encode("ascii", errors="replace").decode()[:36]
+
+
 def _fault(row: Row) -> str | None:
     """Return why the row cannot be used, or None."""
-    if not _text(row, "imi_jobid"):
-        return "The row has no imi_jobid."
+    if not is_guid(_text(row, "imi_jobid")):
+        return "The imi_jobid is no GUID." if row.get("imi_jobid") else "The row has no imi_jobid."
     if reason := _im_number_fault(row.get("imi_imnumber")):
         return reason
     for column, name in _TEXTS.items():
         value = row.get(column)
         if value is not None and not isinstance(value, str):
             return f"The {name} is not text."
+        if value is not None and len(value) > LONGEST_TEXT and column != "imi_scopesummary":
+            return f"The {name} is longer than {LONGEST_TEXT:,} characters."
         if value is not None and not _is_storable(value):
             return f"The {name} contains half a character."
     return None

@@ -9,6 +9,7 @@ from unicodedata import category
 
 from flask import Flask, current_app, g
 from sqlalchemy import (
+    JSON,
     URL,
     Connection,
     DateTime,
@@ -84,6 +85,19 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+class FieldTexts(TypeDecorator[dict[str, str]]):
+    """Some texts by name, as JSON; none of them is NULL, since MySQL's JSON columns take no default."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dict[str, str] | None, dialect: Dialect) -> dict[str, str] | None:
+        return value or None
+
+    def process_result_value(self, value: dict[str, str] | None, dialect: Dialect) -> dict[str, str]:
+        return value or {}
 
 
 def exact_string(length: int) -> String:

@@ -14,20 +14,31 @@ from sqlalchemy import (
     Text,
     case,
     func,
-    insert,
     or_,
     select,
 )
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from flask_app.models.base import Base, Invalid, Raced, UtcDateTime, db, exact_string, plain
+from flask_app.models.base import (
+    Base,
+    FieldTexts,
+    Invalid,
+    Refused,
+    UtcDateTime,
+    db,
+    exact_string,
+    plain,
+)
 from flask_app.models.user import User
 
 ACTIVE, INACTIVE = 1, 0
 MANUAL, DATAVERSE = "manual", "dataverse"
 IM_NUMBER_MAX = 50
-INSERT_CHUNK = 5000  # rows per statement
+# What a job takes over from its row in Dataverse, until somebody edits it in the shop.
+FOLLOWED = ("general_contractor", "job_scope", "job_name", "job_address")
+# How that row stands there.
+APPROVED, NOT_APPROVED, DEACTIVATED, DELETED = "approved", "not_approved", "deactivated", "deleted"
 MAX_ESTIMATE = 999_999.0
 
 
@@ -48,6 +59,11 @@ class Job(Base):
     status: Mapped[int] = mapped_column(SmallInteger, default=ACTIVE, index=True)
     source: Mapped[str] = mapped_column(String(20), default=MANUAL)
     dataverse_id: Mapped[str | None] = mapped_column(exact_string(36), unique=True)
+    standing: Mapped[str] = mapped_column("dataverse_standing", String(20), default="")  # "": not from there
+    dataverse_since: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when `standing` was lost
+    fingerprint: Mapped[str] = mapped_column("dataverse_fingerprint", String(24), default="")
+    # Field -> what Dataverse says, for the fields that are the shop's own by now.
+    dataverse_says: Mapped[dict[str, str]] = mapped_column(FieldTexts, nullable=True, default=dict)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
@@ -72,13 +88,43 @@ class Job(Base):
 
     def edit(self, form: Mapping[str, str], *, at: datetime) -> None:
         """Change the fields that `form` has; those that it lacks stay as they are."""
-        values = _clean(form)
-        if not values:
+        if not form.keys() & _PARSERS.keys():
             raise Invalid({"im_number": "There is nothing to change in this form."})
+        db.session.refresh(self, with_for_update=True)  # a sync may be changing it at this moment
+        values = _clean({field: text for field, text in form.items() if _differs(self, field, text)})
         for field, value in values.items():
+            if self.dataverse_id and (field in FOLLOWED or field == "im_number"):
+                self._make_own(field)
             setattr(self, field, value)
         self.updated_at = at
         _flush_unique_im_number(self.im_number)
+
+    def _make_own(self, field: str) -> None:
+        """From now on a sync leaves this field alone; what Dataverse says is kept beside it."""
+        says = getattr(self, field)
+        self.dataverse_says = {field: says, **self.dataverse_says}
+
+    def follow_again(self, field: str, *, at: datetime) -> None:
+        """Hand a field back to Dataverse: it says now what Dataverse said last."""
+        if field not in self.dataverse_says:
+            raise Refused("This follows Dataverse already.")
+        db.session.refresh(self, with_for_update=True)
+        says = dict(self.dataverse_says)
+        setattr(self, field, says.pop(field))
+        self.dataverse_says = says
+        self.updated_at = at
+        _flush_unique_im_number(self.im_number)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether Dataverse does not have it as an approved job any more."""
+        return self.standing not in ("", APPROVED)
+
+    @classmethod
+    def gone_but_active(cls) -> Sequence[Self]:
+        """The jobs on the active board that are not approved in Dataverse any more, the latest first."""
+        rule = (cls.status == ACTIVE, cls.standing.in_((NOT_APPROVED, DEACTIVATED, DELETED)))
+        return db.session.scalars(select(cls).where(*rule).order_by(cls.dataverse_since.desc(), cls.id)).all()
 
     @classmethod
     def board(cls, *, status: int, search: str = "", page: int = 1, per_page: int = 30) -> "JobPage":
@@ -102,31 +148,6 @@ class Job(Base):
         """Return how many jobs each status has."""
         rows = db.session.execute(select(cls.status, func.count()).group_by(cls.status)).all()
         return {ACTIVE: 0, INACTIVE: 0, **{status: count for status, count in rows}}
-
-    @classmethod
-    def keys(cls) -> list["JobKey"]:
-        """Return what identifies each job of the shop."""
-        rows = db.session.execute(select(cls.im_key, cls.im_number, cls.dataverse_id)).all()
-        return [JobKey(*row) for row in rows]
-
-    @classmethod
-    def insert_many(cls, rows: Sequence[Mapping[str, object]], *, at: datetime) -> None:
-        """Insert active jobs that nobody typed in, in few statements; raise Raced if one is there already."""
-        whole = [{"status": ACTIVE, "context": "", "created_at": at, **row} for row in rows]
-        try:
-            for first in range(0, len(whole), INSERT_CHUNK):
-                db.session.execute(insert(cls.__table__), whole[first : first + INSERT_CHUNK])  # type: ignore[arg-type]
-        except IntegrityError:
-            raise Raced("Another job with this IM number was saved at this very moment.") from None
-
-
-@dataclass(frozen=True, slots=True)
-class JobKey:
-    """What identifies a job: its IM number (see im_key) and, if it came from Dataverse, its row there."""
-
-    im_key: str
-    im_number: str
-    dataverse_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +192,19 @@ def _clean(form: Mapping[str, str]) -> dict[str, Any]:
     if problems:
         raise Invalid(problems)
     return values
+
+
+def _differs(job: Job, field: str, text: str) -> bool:
+    """Whether a form's text is new: a browser sends line ends of its own, and blanks don't count."""
+    if field not in _PARSERS:
+        return False
+    value = getattr(job, field)
+    shown = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return _plain(text) != _plain(shown)
+
+
+def _plain(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()
 
 
 def _im_number(text: str) -> str:

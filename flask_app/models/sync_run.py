@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
-from sqlalchemy import Computed, ForeignKey, String, Text, Update, insert, select, update
+from sqlalchemy import JSON, Computed, ForeignKey, String, Text, Update, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
-from flask_app.models.base import Base, Raced, UtcDateTime, db, words
+from flask_app.models.base import Base, Raced, UtcDateTime, db, exact_string, words
 from flask_app.models.user import User
 
 # Renewed at each page: longer than the waits that Dataverse may ask for at one page (four times a minute, and
@@ -36,10 +36,20 @@ class SyncRun(Base):
     lease_until: Mapped[datetime] = mapped_column(UtcDateTime)
     outcome: Mapped[str] = mapped_column(words(RUNNING, SUCCEEDED, FAILED, ABANDONED), default=RUNNING)
     message: Mapped[str] = mapped_column(Text, default="")  # why it failed, a sentence for the admin
+    is_full: Mapped[bool] = mapped_column(default=True)  # read everything, not only what had changed
+    watermark: Mapped[datetime | None] = mapped_column(
+        UtcDateTime
+    )  # by Dataverse's clock: all is known up to then
+    requests: Mapped[int] = mapped_column(default=0)
+    retries: Mapped[int] = mapped_column(default=0)
+    waited: Mapped[float] = mapped_column(default=0.0)  # seconds, at Dataverse's wish or between attempts
     pages: Mapped[int] = mapped_column(default=0)
     rows: Mapped[int] = mapped_column("rows_read", default=0)
     added: Mapped[int] = mapped_column(default=0)
     already_there: Mapped[int] = mapped_column(default=0)
+    updated: Mapped[int] = mapped_column(default=0)
+    linked: Mapped[int] = mapped_column(default=0)
+    gone: Mapped[int] = mapped_column(default=0)
     skipped: Mapped[int] = mapped_column(default=0)
     seconds: Mapped[float] = mapped_column(default=0.0)
     running_slot: Mapped[int | None] = mapped_column(
@@ -47,7 +57,8 @@ class SyncRun(Base):
     )
 
     user: Mapped[User | None] = relationship()
-    skips: Mapped[list["SyncSkip"]] = relationship(back_populates="run", order_by="SyncSkip.id")
+    skips: Mapped[list["SyncSkip"]] = relationship(order_by="SyncSkip.id")
+    changes: Mapped[list["SyncChange"]] = relationship(order_by="SyncChange.id")
 
     @property
     def is_running(self) -> bool:
@@ -79,9 +90,9 @@ class SyncRun(Base):
         )
         return _hits(mine.values(finished_at=now, outcome=ABANDONED, message=message))
 
-    def hold(self, *, now: datetime, pages: int, rows: int) -> bool:
+    def hold(self, *, now: datetime, **progress: object) -> bool:
         """Renew the lease and note the progress; False if the run has been taken away in the meantime."""
-        return self._update(lease_until=now + LEASE, pages=pages, rows=rows)
+        return self._update(lease_until=now + LEASE, **progress)
 
     def finish(self, *, now: datetime, outcome: str, **values: object) -> bool:
         """End the run in the same transaction as its changes; False if it has been taken away."""
@@ -123,12 +134,48 @@ class SyncSkip(Base):
     im_number: Mapped[str] = mapped_column(String(255))  # as delivered, cut to fit
     reason: Mapped[str] = mapped_column(String(255))
 
-    run: Mapped[SyncRun] = relationship(back_populates="skips")
+
+class SyncChange(Base):
+    """One field of one job that a run has changed. `field` is a column of jobs, or "standing" or "link"."""
+
+    __tablename__ = "sync_changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("sync_runs.id"), index=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
+    im_number: Mapped[str] = mapped_column(String(50))
+    field: Mapped[str] = mapped_column(String(40))
+    old: Mapped[str] = mapped_column("old_value", Text)
+    new: Mapped[str] = mapped_column("new_value", Text)
+
+
+class Leftover(Base):
+    """An approved row of Dataverse that could not become a job: every sync looks at it again."""
+
+    __tablename__ = "sync_leftovers"
+
+    dataverse_id: Mapped[str] = mapped_column(exact_string(36), primary_key=True)
+    im_number: Mapped[str] = mapped_column(String(255))  # as delivered, cut to fit
+    reason: Mapped[str] = mapped_column(String(255))
+    row: Mapped[dict[str, str] | None] = mapped_column(
+        "row_read", JSON(none_as_null=True)
+    )  # None: not usable
 
     @classmethod
-    def insert_many(cls, rows: Sequence[Mapping[str, object]]) -> None:
-        if rows:
-            db.session.execute(insert(cls.__table__), list(rows))  # type: ignore[arg-type]  # a Table is one
+    def everything(cls) -> Sequence[Self]:
+        return db.session.scalars(select(cls).execution_options(populate_existing=True)).all()
+
+    @classmethod
+    def remove(cls, dataverse_ids: Sequence[str]) -> None:
+        for first in range(0, len(dataverse_ids), 1000):
+            chunk = dataverse_ids[first : first + 1000]
+            db.session.execute(delete(cls).where(cls.dataverse_id.in_(chunk)))
+
+
+def write_ledger(table: type[SyncSkip | SyncChange | Leftover], rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert many rows of the ledger in one statement."""
+    if rows:
+        db.session.execute(insert(table), list(rows))
 
 
 def _hits(change: Update) -> bool:

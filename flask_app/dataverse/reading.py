@@ -1,0 +1,123 @@
+"""What is new in Dataverse: reads it page by page, and keeps only what the shop does not know yet."""
+
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from flask_app.dataverse.retries import CallStatistics
+from flask_app.dataverse.service import (
+    COUNT_LIMIT,
+    Approved,
+    DataverseJob,
+    DataverseService,
+    DirtyRow,
+    GoneRow,
+    SameRow,
+    is_guid,
+)
+
+# A row can be saved with a time that is a little past when others have been read already.
+OVERLAP = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the shop knows of Dataverse's approved rows: digests of those with a job, ids of those without."""
+
+    fingerprints: Mapping[str, str]
+    leftovers: Set[str]
+
+    @property
+    def settled(self) -> Mapping[str, str]:
+        """What need not be looked at if it says the same; a leftover is always looked at."""
+        if not self.leftovers:
+            return self.fingerprints
+        return {row: digest for row, digest in self.fingerprints.items() if row not in self.leftovers}
+
+    @property
+    def ids(self) -> Set[str]:
+        return self.fingerprints.keys() | self.leftovers
+
+
+@dataclass(slots=True)
+class News:
+    """What one reading found, against what was known before it."""
+
+    is_full: bool
+    rows: dict[str, DataverseJob] = field(default_factory=dict)  # approved, and new or saying something new
+    dirty: list[DirtyRow] = field(default_factory=list)
+    gone: dict[str, str] = field(
+        default_factory=dict
+    )  # known, but approved no more: dataverse_id -> standing
+    unchanged: int = 0
+    approved: set[str] = field(default_factory=set)  # the ids that came as approved
+    latest: str = ""  # the latest modifiedon that came
+
+
+Pages = Iterable[Iterable[Approved | SameRow | GoneRow]]
+OnPage = Callable[[], None]
+
+
+def read_everything(
+    service: DataverseService, known: Known, statistics: CallStatistics, on_page: OnPage = lambda: None
+) -> News:
+    """Read every approved row, and ask about the known ones that are not among them."""
+    news = News(is_full=True)
+    _take_pages(service.approved_pages(statistics, known=known.settled), known, news, on_page)
+    missing = sorted(known.ids - news.approved)
+    standings = service.standings(missing, statistics) if missing else {}
+    news.gone = {row_id: standing for row_id, standing in standings.items() if standing != "approved"}
+    return news
+
+
+def read_changes(
+    service: DataverseService,
+    known: Known,
+    statistics: CallStatistics,
+    on_page: OnPage = lambda: None,
+    *,
+    since: datetime,
+) -> News | None:
+    """Read what was modified since `since`; None if that is not all, because rows were deleted."""
+    news = News(is_full=False)
+    _take_pages(service.changed_pages(since - OVERLAP, statistics, known=known.settled), known, news, on_page)
+    expected = len((known.ids | news.approved) - news.gone.keys())
+    # Dataverse counts to COUNT_LIMIT: of more rows, the daily full reading finds what was deleted.
+    return news if service.approved_count(statistics) == min(expected, COUNT_LIMIT) else None
+
+
+def watermark(news: News, *, before: datetime | None, now: datetime) -> datetime | None:
+    """Return up to when, by Dataverse's clock, everything is known; None if nothing has ever come.
+
+    Never after `now`: a row from the future would hide all that changes until then.
+    """
+    try:
+        latest = datetime.fromisoformat(news.latest).astimezone(UTC)
+    except ValueError:
+        return before
+    return min(max(latest, before or latest), now)
+
+
+def _take_pages(pages: Pages, known: Known, news: News, on_page: OnPage) -> None:
+    for page in pages:
+        for row in page:
+            news.latest = max(news.latest, row.modified_on)
+            _take(row, known, news)
+        on_page()
+
+
+def _take(row: Approved | SameRow | GoneRow, known: Known, news: News) -> None:
+    row_id = row.dataverse_id
+    if isinstance(row, GoneRow):
+        if row_id in known.fingerprints or row_id in known.leftovers:
+            news.gone[row_id] = row.standing
+        return
+    if row_id in news.approved and is_guid(row_id):
+        return  # rows can move between pages while they are read: the same one, not a second
+    news.approved.add(row_id)
+    if isinstance(row, DirtyRow):
+        news.dirty.append(row)
+    elif isinstance(row, SameRow):
+        news.unchanged += 1
+    else:
+        news.rows[row_id] = row

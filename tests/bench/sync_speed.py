@@ -1,0 +1,153 @@
+"""What does a sync of 20,000 jobs cost, beside what it cannot do without?
+
+    python -m tests.bench.sync_speed [--rows 20000] [--repeat 5]
+
+In each round, on a fresh database of each engine: the bare reading of the pages, a raw `executemany` of the
+same rows, a sync of all of them (new), and another one (already there). Printed are medians, the ratios
+new / (reading + executemany) and there / reading, and how many SQL statements each sync took.
+"""
+
+import argparse
+import contextlib
+import gc
+import statistics
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+
+from sqlalchemy import create_engine, event, text
+
+from flask_app import create_app, migrations
+from flask_app.config import Config, DataverseSettings
+from flask_app.dataverse.service import _APPROVED, _COLUMNS, _ORDER
+from flask_app.dataverse.sync import sync_approved_jobs
+from flask_app.models.base import make_engine
+from tests.bench.read_pages import new_client, standin
+from tests.servers import find_mariadbd, private_mariadb
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--repeat", type=int, default=5)
+    options = parser.parse_args()
+    with standin(round(options.rows / 0.6)) as settings, databases() as engines:
+        for name, new_database in engines.items():
+            rounds = [one_round(settings, new_database()) for _ in range(options.repeat)]
+            report(name, rounds)
+
+
+def one_round(settings: dict[str, str], url: str) -> dict[str, float]:
+    """Measure once, everything on the same fresh database."""
+    migrations.upgrade(make_engine(url))
+    figures: dict[str, float] = {}
+    client = new_client(settings)
+    client.list_records("imi_jobs", top=1)  # the token and the connection
+    with timed(figures, "reading"):
+        rows = [
+            row
+            for page in client.pages("imi_jobs", select=_COLUMNS, orderby=_ORDER, filter_clause=_APPROVED)
+            for row in page
+        ]
+    with timed(figures, "executemany"):
+        insert_raw(url, rows)
+    app = create_app(Config(database_url=url, secret_key="k" * 32, dataverse=as_config(settings)))
+    with app.app_context():
+        count_statements(app.extensions["engine"], figures)
+        # The token and the connection here too: both are there when a sync begins in a running program.
+        sync_approved_jobs(trigger="command")
+        with app.extensions["engine"].begin() as connection:
+            for table in ("sync_changes", "sync_skips", "sync_runs", "jobs"):
+                connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608  # names of this list
+        for name in ("new", "there"):
+            figures["statements"] = 0
+            with timed(figures, name):
+                result = sync_approved_jobs(trigger="command")
+            assert (result.added if name == "new" else result.already_there) == len(rows), result.message
+            figures[f"{name} statements"] = figures["statements"]
+    app.extensions["engine"].dispose()
+    figures["rows"] = len(rows)
+    return figures
+
+
+def insert_raw(url: str, rows: list[dict[str, str]]) -> None:
+    """Insert the same texts into a table of the same shape, with nothing around it."""
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE raw_jobs AS SELECT * FROM jobs WHERE 1 = 0"))
+    columns = (
+        "id", "context", "status", "source", "created_at", "im_number", "im_key", "general_contractor",
+        "job_scope", "job_name", "job_address", "dataverse_id",
+    )  # fmt: skip
+    marks = ", ".join(["?" if engine.dialect.name == "sqlite" else "%s"] * len(columns))
+    statement = f"INSERT INTO raw_jobs ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  # of this list
+    values = [
+        (number, "", 1, "dataverse", "2026-11-23 06:00:00", r["imi_imnumber"], r["imi_imnumber"], r["imi_gc"],
+         r["imi_scopesummary"], r["imi_jobname"], r["imi_jobaddress"], r["imi_jobid"])
+        for number, r in enumerate(rows)
+    ]  # fmt: skip
+    connection = engine.raw_connection()
+    cursor = connection.cursor()
+    cursor.executemany(statement, values)
+    connection.commit()
+    connection.close()
+    engine.dispose()
+
+
+def count_statements(engine: object, figures: dict[str, float]) -> None:
+    figures["statements"] = 0
+
+    def count(*_: object) -> None:
+        figures["statements"] += 1
+
+    event.listen(engine, "before_cursor_execute", count)
+
+
+@contextlib.contextmanager
+def timed(figures: dict[str, float], name: str) -> Iterator[None]:
+    gc.collect()
+    began = perf_counter()
+    yield
+    figures[name] = perf_counter() - began
+
+
+@contextlib.contextmanager
+def databases() -> Iterator[dict[str, object]]:
+    """Yield, by engine, a function that makes the URL of a fresh database."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as servers:
+        numbers = iter(range(1000))
+        engines = {"SQLite": lambda: f"sqlite:///{folder}/bench{next(numbers)}.db"}
+        if find_mariadbd():
+            server = servers.enter_context(private_mariadb(Path(folder)))
+            engines["MariaDB"] = lambda: new_mariadb(server, f"bench{next(numbers)}")
+        yield engines
+
+
+def new_mariadb(server: str, name: str) -> str:
+    engine = create_engine(server, connect_args={"ssl_disabled": True}, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
+    engine.dispose()
+    return f"{server}/{name}"
+
+
+def as_config(settings: dict[str, str]) -> DataverseSettings:
+    return DataverseSettings(**{name.lower(): value for name, value in settings.items()})
+
+
+def report(engine: str, rounds: list[dict[str, float]]) -> None:
+    middle = {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
+    print(f"{engine}, {middle['rows']:,.0f} jobs, median of {len(rounds)}:")
+    for name in ("reading", "executemany", "new", "there"):
+        print(f"  {name:12} {middle[name]:6.2f} s")
+    floor = middle["reading"] + middle["executemany"]
+    print(f"  new / (reading + executemany): {middle['new'] / floor:.2f} (target: 1.5)")
+    print(f"  there / reading:               {middle['there'] / middle['reading']:.2f} (target: 1.3)")
+    print(f"  statements: {middle['new statements']:.0f} new, {middle['there statements']:.0f} there")
+
+
+if __name__ == "__main__":
+    main()
