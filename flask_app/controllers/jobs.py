@@ -12,6 +12,7 @@ from flask_app.controllers.access import (
     admin_required,
     current_user,
     job_or_404,
+    local_path,
     login_required,
     my_shift,
 )
@@ -135,7 +136,7 @@ def update(job_id: int) -> ResponseReturnValue:
         job = job_or_404(job_id)
         return _form_page(job, {**_as_form(job), **request.form}, invalid.problems), 422
     flash(f"Job {job.im_number} is saved.", "success")
-    return redirect(url_for("jobs.show", job_id=job.id))
+    return redirect(local_path(request.form.get("next", "")) or url_for("jobs.show", job_id=job.id))
 
 
 @bp.post("/follow/job/<int:job_id>")

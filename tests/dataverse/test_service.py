@@ -1,16 +1,20 @@
 """imi_jobs in the shop's words, and the rows that cannot be put into them."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from flask_app.dataverse.client import CallStatistics, DataverseClientError, Row
-from flask_app.dataverse.service import DataverseJob, DataverseService, DirtyRow, job_from
+from flask_app.dataverse.service import DataverseJob, DataverseService, DirtyRow, GoneRow, SameRow, job_from
 
 from .cloud import JOB_ID, JOBS, Cloud, new_client
 
+MODIFIED = "2026-10-21T07:28:00Z"
+OTHER_ID = "99999999-2222-3333-4444-555555555555"
 LABEL = "imi_submittalstatus@OData.Community.Display.V1.FormattedValue"
 
 
@@ -32,8 +36,9 @@ def row(**changes: Any) -> Row:
         "imi_jobname": "Lobby",
         "imi_jobaddress": "1 Main St",
         "imi_submittalstatus": 826130004,
+        "statecode": 0,
         LABEL: "Approved",
-        "modifiedon": "2026-10-21T07:28:00Z",
+        "modifiedon": MODIFIED,
         "createdon": "2026-10-20T07:28:00Z",
     }
     return clean | changes
@@ -113,7 +118,9 @@ def test_a_row_becomes_a_job_in_our_words() -> None:
         job_name="Lobby",
         job_address="1 Main St",
         submittal_status="Approved",
-        modified_on="2026-10-21T07:28:00Z",
+        created_on="2026-10-20T07:28:00Z",
+        modified_on=MODIFIED,
+        fingerprint=job_from(row()).fingerprint,
     )
 
 
@@ -146,7 +153,7 @@ def test_a_scope_beyond_255_characters_is_in_the_work_order(length: int, kept: b
 
 
 def test_blanks_around_the_im_number_are_not_part_of_it() -> None:
-    assert job_from(row(imi_imnumber=" 4711\u00a0\n")) == job_from(row())
+    assert job_from(row(imi_imnumber=" 4711\u00a0\n")).im_number == "4711"
 
 
 @pytest.mark.parametrize(
@@ -165,7 +172,7 @@ def test_blanks_around_the_im_number_are_not_part_of_it() -> None:
     ],
 )
 def test_an_im_number_that_is_none_is_named_with_its_row(number: object, shown: str, reason: str) -> None:
-    assert job_from(row(imi_imnumber=number)) == DirtyRow(JOB_ID, shown, reason)
+    assert job_from(row(imi_imnumber=number)) == DirtyRow(JOB_ID, shown, reason, MODIFIED)
 
 
 def test_an_im_number_of_50_characters_is_taken() -> None:
@@ -183,18 +190,55 @@ def test_an_im_number_of_50_characters_is_taken() -> None:
 )
 @pytest.mark.parametrize("value", [7, 0, False, [], {"a": 1}])
 def test_a_text_that_is_none_is_named_with_its_row(column: str, name: str, value: object) -> None:
-    assert job_from(row(**{column: value})) == DirtyRow(JOB_ID, "4711", f"The {name} is not text.")
+    assert job_from(row(**{column: value})) == DirtyRow(JOB_ID, "4711", f"The {name} is not text.", MODIFIED)
 
 
 def test_half_a_character_is_named_before_it_can_cost_a_whole_batch() -> None:
-    expected = DirtyRow(JOB_ID, "4711", "The general contractor contains half a character.")
+    expected = DirtyRow(JOB_ID, "4711", "The general contractor contains half a character.", MODIFIED)
 
     assert job_from(row(imi_gc="Acme \ud83d")) == expected
 
 
-@pytest.mark.parametrize("missing", [None, "", 7])
+@pytest.mark.parametrize("missing", [None, ""])
 def test_a_row_without_an_id_is_named_by_its_im_number(missing: object) -> None:
-    assert job_from(row(imi_jobid=missing)) == DirtyRow("", "4711", "The row has no imi_jobid.")
+    assert job_from(row(imi_jobid=missing)) == DirtyRow("", "4711", "The row has no imi_jobid.", MODIFIED)
+
+
+def test_an_id_that_is_no_guid_is_named_in_letters_that_any_database_takes() -> None:
+    assert job_from(row(imi_jobid="é\ud800" + "x" * 99)) == DirtyRow(
+        "??" + "x" * 34, "4711", "The imi_jobid is no GUID.", MODIFIED
+    )
+
+
+@pytest.mark.parametrize("column", ["imi_gc", "imi_jobname", "imi_jobaddress"])
+def test_a_text_that_no_column_holds_is_named(column: str) -> None:
+    assert isinstance(job_from(row(**{column: "x" * 4000})), DataverseJob)
+    assert "longer than 4,000" in job_from(row(**{column: "x" * 4001})).reason
+
+
+def test_a_row_that_says_the_same_comes_as_such(cloud: Cloud) -> None:
+    known = {JOB_ID: job_from(row()).fingerprint}
+    cloud.page(row(modifiedon="2026-11-01T00:00:00Z"), row(imi_jobid=OTHER_ID))
+    cloud.page(row(imi_gc="Stiles"))
+
+    service = DataverseService(new_client())
+    (page,) = service.approved_pages(known=known)
+    (changed,) = service.approved_pages(known=known)
+
+    assert page[0] == SameRow(JOB_ID, "2026-11-01T00:00:00Z")
+    assert isinstance(page[1], DataverseJob)
+    assert changed[0].general_contractor == "Stiles"
+
+
+def test_changes_are_asked_for_by_dataverses_clock_and_tell_what_is_gone(cloud: Cloud) -> None:
+    cloud.page(row(), row(statecode=1), row(imi_submittalstatus=826130002))
+
+    since = datetime(2026, 11, 23, 7, 2, tzinfo=ZoneInfo("America/New_York"))
+    (page,) = DataverseService(new_client()).changed_pages(since)
+
+    assert asked(cloud)["$filter"] == ["modifiedon ge 2026-11-23T12:02:00Z"]
+    gone = [GoneRow(JOB_ID, standing, MODIFIED) for standing in ("deactivated", "not_approved")]
+    assert (type(page[0]), page[1:]) == (DataverseJob, gone)
 
 
 @pytest.mark.parametrize(
