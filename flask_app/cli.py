@@ -10,9 +10,15 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import OperationalError
 
 from flask_app import migrations
-from flask_app.dataverse.errors import DataverseClientError
 from flask_app.dataverse.service import DirtyRow
-from flask_app.dataverse.sync import SyncLost, SyncNotConfigured, SyncRunning, rehearse, sync_approved_jobs
+from flask_app.dataverse.sync import (
+    SyncFailed,
+    SyncLost,
+    SyncNotConfigured,
+    SyncRunning,
+    rehearse,
+    sync_approved_jobs,
+)
 from flask_app.models import User, committing, db
 from flask_app.models.base import Invalid
 from flask_app.models.user import DEPARTMENTS
@@ -74,7 +80,7 @@ def _tell_skipped(rows: Iterable[DirtyRow]) -> None:
 def _rehearse() -> None:
     try:
         plan = rehearse()
-    except (DataverseClientError, SyncNotConfigured) as reason:
+    except (SyncFailed, SyncNotConfigured) as reason:
         raise click.ClickException(str(reason)) from None
     for row in plan.new:
         click.echo(f"New: {row.im_number}, {row.general_contractor}: {row.scope}")

@@ -4,8 +4,8 @@ from flask import Blueprint, abort, flash, jsonify, redirect, render_template, u
 from flask.typing import ResponseReturnValue
 
 from flask_app.controllers.access import admin_required, current_user, wants_json
-from flask_app.dataverse.errors import DataverseClientError
 from flask_app.dataverse.sync import (
+    SyncFailed,
     SyncLost,
     SyncNotConfigured,
     SyncResult,
@@ -46,7 +46,7 @@ def rehearsal() -> ResponseReturnValue:
     """Show what a sync would do now, and do nothing."""
     try:
         plan = rehearse()
-    except (DataverseClientError, SyncNotConfigured) as reason:
+    except (SyncFailed, SyncNotConfigured) as reason:
         flash(str(reason), "error")
         return redirect(url_for("sync.index"))
     return render_template("sync/rehearsal.html", plan=plan)

@@ -38,6 +38,10 @@ class SyncNotConfigured(Exception):
     """There is no Dataverse to read, or it is switched off."""
 
 
+class SyncFailed(Exception):
+    """Dataverse could not be read; the text says why."""
+
+
 class SyncLost(Exception):
     """This run was taken for dead, and another one may have begun: nothing of it may be saved."""
 
@@ -86,9 +90,15 @@ def sync_approved_jobs(
 
 
 def rehearse() -> Plan:
-    """Read everything and return what a sync would do now. It does nothing, and leaves no run."""
+    """Read everything and return what a sync would do now. It does nothing, and leaves no run.
+
+    Raises SyncNotConfigured, SyncFailed.
+    """
     service = _service()
-    news = read_everything(service, _known(), CallStatistics())
+    try:
+        news = read_everything(service, _known(), CallStatistics())
+    except DataverseClientError as error:
+        raise SyncFailed(str(error)) from None
     try:
         return plan_for(news)
     finally:

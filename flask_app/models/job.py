@@ -127,7 +127,7 @@ class Job(Base):
         return db.session.scalars(select(cls).where(*rule).order_by(cls.dataverse_since.desc(), cls.id)).all()
 
     @classmethod
-    def board(cls, *, status: int, search: str = "", page: int = 1, per_page: int = 30) -> "JobPage":
+    def board(cls, *, status: int, search: str = "", page: int = 1, per_page: int = 20) -> "JobPage":
         """Return one page of the board: jobs that have every word of `search` somewhere."""
         search = plain(search)
         rule = [cls.status == status, *(_has_word(word) for word in search.split()[:8])]

@@ -13,8 +13,9 @@ from flask import Flask
 
 from flask_app import create_app
 from flask_app.config import Config
+from flask_app.dataverse import plan
 from flask_app.dataverse.sync import SyncRunning, sync_approved_jobs
-from flask_app.models import Job, SyncRun, committing
+from flask_app.models import SyncRun, committing
 from flask_app.models.base import Raced
 from flask_app.models.sync_run import LEASE
 from flask_app.utils.clock import utc_now
@@ -88,7 +89,7 @@ def _standing_still(work: Callable[..., Any], when: str, reached: ProcessEvent) 
 
 POINTS = {
     "after the first page": (SyncRun, "hold", "after"),
-    "before the jobs go in": (Job, "insert_many", "before"),
-    "when the jobs are in": (Job, "insert_many", "after"),
+    "before the jobs go in": (plan, "insert_jobs", "before"),
+    "when the jobs are in": (plan, "insert_jobs", "after"),
     "before the commit": (SyncRun, "finish", "after"),
 }

@@ -6,9 +6,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from flask_app.dataverse import plan
 from flask_app.dataverse.standin import Standin
 from flask_app.models import Job, SyncRun, db
-from flask_app.models.sync_run import FAILED, SUCCEEDED
+from flask_app.models.job_following import JobState
+from flask_app.models.sync_run import FAILED, SUCCEEDED, SyncChange
 from tests.connected import connect, counted_statements, ledger, numbers, runs, sync
 
 MakeApp = Callable[..., Flask]
@@ -121,7 +123,7 @@ def test_of_two_rows_with_one_number_the_newer_counts(shop: Flask, standin: Stan
     assert only_job(shop).general_contractor == "Newer"
     [(row, number, reason)] = skips(shop)
     assert (row, number) == (older, twin.strip())
-    assert reason == "This IM number stands twice in Dataverse; the newer row counts."
+    assert reason == "Another row of Dataverse has this IM number already."
 
 
 def test_a_number_changed_in_dataverse_is_said_and_not_taken_for_a_new_job(
@@ -134,7 +136,9 @@ def test_a_number_changed_in_dataverse_is_said_and_not_taken_for_a_new_job(
     sync(shop)
 
     assert numbers(shop) == ["4512"]
-    assert skips(shop) == [(row, "9999", "Its IM number was changed in Dataverse; here it is still 4512.")]
+    with shop.app_context():
+        [change] = db.session.scalars(select(SyncChange)).all()
+    assert (change.field, change.old, change.new) == ("im_number", "4512", "9999")
 
 
 @pytest.mark.parametrize(
@@ -182,7 +186,7 @@ def test_text_in_every_script_arrives_unharmed(shop: Flask, standin: Standin) ->
 def test_more_rows_are_skipped_than_the_ledger_keeps_and_all_are_counted(
     shop: Flask, standin: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flask_app.dataverse.sync._MOST_SKIPS_KEPT", 3)
+    monkeypatch.setattr("flask_app.dataverse.plan._MOST_KEPT", 3)
     for _ in range(5):
         standin.add(imi_imnumber=None)
 
@@ -308,15 +312,15 @@ def test_a_job_typed_in_during_the_sync_is_not_doubled(
     """The admin's insert comes after the sync has looked and before it inserts: the sync looks again."""
     standin.add(imi_imnumber="4512")
     standin.add(imi_imnumber="4513")
-    look, typed = Job.keys, []
+    look, typed = plan.states, []
 
-    def look_and_let_somebody_type() -> list:
-        known = look()
+    def look_and_let_somebody_type(ids: list[str], keys: list[str]) -> list[JobState]:
+        known = look(ids, keys)
         if not typed:
             typed.append(add_job("4512"))
         return known
 
-    monkeypatch.setattr(Job, "keys", look_and_let_somebody_type)
+    monkeypatch.setattr(plan, "states", look_and_let_somebody_type)
 
     result = sync(shop)
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from flask_app.models import Job, User, committing, db
 from flask_app.models.base import Invalid, Raced
 from flask_app.models.job import ACTIVE, INACTIVE, JobPage, im_key
+from flask_app.models.job_following import insert_jobs
 from tests.conftest import NOW, Cast
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -177,7 +178,7 @@ def add_many(count: int) -> None:
          "job_name": "", "job_address": "", "source": "dataverse"}
         for n in range(10_000, 10_000 + count)
     ]  # fmt: skip
-    committing(lambda: Job.insert_many(rows, at=NOW))
+    committing(lambda: insert_jobs(rows, at=NOW))
 
 
 def board(search: str = "", **page: int) -> JobPage:

@@ -65,7 +65,7 @@ def contents(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
 
 
 def _rows(connection: Connection, table: str) -> list[tuple[object, ...]]:
-    return [tuple(row) for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY id"))]  # noqa: S608
+    return [tuple(row) for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY 1"))]  # noqa: S608
 
 
 def test_up_down_and_up_again_ends_where_the_models_are(engine):

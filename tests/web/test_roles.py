@@ -23,6 +23,7 @@ TABLE = {
     ("GET", "/static/<path:filename>"): (IN, IN, IN),
     ("GET", "/favicon.ico"): (IN, IN, IN),
     ("GET", "/healthz"): (IN, IN, IN),
+    ("GET", "/readyz"): (IN, IN, IN),
     ("GET", "/version"): (IN, IN, IN),
     ("GET", "/dashboard"): (OUT, IN, IN),
     ("GET", "/jobs"): (OUT, IN, IN),
@@ -43,7 +44,10 @@ TABLE = {
     ("POST", "/activate/user/<int:user_id>"): (OUT, NO, IN),
     ("POST", "/deactivate/user/<int:user_id>"): (OUT, NO, IN),
     ("GET", "/sync"): (OUT, NO, IN),
+    ("GET", "/sync/run/<int:run_id>"): (OUT, NO, IN),
     ("GET", "/sync/status"): (OUT, NO, IN),
+    ("POST", "/sync/rehearsal"): (OUT, NO, IN),
+    ("POST", "/follow/job/<int:job_id>"): (OUT, NO, IN),
     ("POST", "/api/process-approved-jobs"): (OUT, NO, IN),
 }
 
@@ -56,7 +60,7 @@ def shop(app, cast, add_job) -> Flask:
         luis, desk = db.session.get_one(User, cast.luis), db.session.get_one(Job, job)
         shift = committing(lambda: Shift.start(luis, desk, at=NOW))
         app.config["VALUES"] = {
-            "job_id": job, "shift_id": shift.id, "user_id": cast.luis, "filename": "app.css",
+            "job_id": job, "shift_id": shift.id, "user_id": cast.luis, "run_id": 1, "filename": "app.css",
         }  # fmt: skip
     return app
 

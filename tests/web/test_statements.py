@@ -10,6 +10,7 @@ from sqlalchemy import event, insert, select, update
 
 from flask_app.models import Job, Shift, User, committing, db
 from flask_app.models.base import make_engine
+from flask_app.models.job_following import insert_jobs
 from flask_app.utils.clock import utc_now
 
 PAGES = (
@@ -50,7 +51,7 @@ def fill(jobs: int, people: int, shifts: int) -> None:
     """Jobs from Dataverse, people who are all on the clock, and finished shifts of the last weeks."""
     now = utc_now()
     db.session.execute(insert(User.__table__), [person(n, now) for n in range(people)])
-    Job.insert_many([job(str(n)) for n in range(40_000, 40_000 + jobs)], at=now)
+    insert_jobs([job(str(n)) for n in range(40_000, 40_000 + jobs)], at=now)
     user_ids, job_ids = db.session.scalars(select(User.id)).all(), db.session.scalars(select(Job.id)).all()
     rows = [
         shift(now - timedelta(hours=3 + n % 400), job_ids[n % len(job_ids)], user_ids[n % len(user_ids)])

@@ -1,5 +1,6 @@
 """The sync's button, its address for scripts, its progress, and the sync after a login."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -75,6 +76,9 @@ def test_an_admin_gets_the_counts(grace: FlaskClient, app: Flask, cast) -> None:
         "message": "1 new job came in.",
         "added": 1,
         "already_there": 0,
+        "updated": 0,
+        "linked": 0,
+        "gone": 0,
         "skipped": 0,
         "reasons": [],
         "run": run.id,
@@ -169,9 +173,10 @@ def test_the_page_tells_runs_and_reasons(grace: FlaskClient, standin: Standin) -
     grace.post(BUTTON)
 
     page = grace.get("/sync").text
+    details = re.search(r"/sync/run/\d+", page)[0]
 
     assert "Grace Whitfield pressed the button" in page
-    assert "The IM number is missing." in page
+    assert "The IM number is missing." in grace.get(details).text
 
 
 def test_the_progress_of_a_run_can_be_watched(grace: FlaskClient, running: int) -> None:
