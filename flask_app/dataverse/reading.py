@@ -1,8 +1,10 @@
 """What is new in Dataverse: reads it page by page, and keeps only what the shop does not know yet."""
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from flask_app.dataverse.retries import CallStatistics
 from flask_app.dataverse.service import (
@@ -12,9 +14,11 @@ from flask_app.dataverse.service import (
     DataverseService,
     DirtyRow,
     GoneRow,
-    SameRow,
+    Page,
     is_guid,
 )
+
+T = TypeVar("T")
 
 # A row can be saved with a time that is a little past when others have been read already.
 OVERLAP = timedelta(minutes=5)
@@ -54,7 +58,6 @@ class News:
     latest: str = ""  # the latest modifiedon that came
 
 
-Pages = Iterable[Iterable[Approved | SameRow | GoneRow]]
 OnPage = Callable[[], None]
 
 
@@ -98,26 +101,37 @@ def watermark(news: News, *, before: datetime | None, now: datetime) -> datetime
     return min(max(latest, before or latest), now)
 
 
-def _take_pages(pages: Pages, known: Known, news: News, on_page: OnPage) -> None:
-    for page in pages:
-        for row in page:
-            news.latest = max(news.latest, row.modified_on)
+def _ahead(pages: Iterable[T]) -> Iterator[T]:
+    """Yield the pages while a thread already waits for the next one."""
+    coming = iter(pages)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="pages") as reader:
+        page = reader.submit(next, coming, None)
+        while (read := page.result()) is not None:
+            page = reader.submit(next, coming, None)
+            yield read
+
+
+def _take_pages(pages: Iterable[Page], known: Known, news: News, on_page: OnPage) -> None:
+    for page in _ahead(pages):
+        news.latest = max(news.latest, page.latest)
+        # Rows can move between pages while they are read: then the same one comes twice, not a second.
+        news.unchanged += len(set(page.same) - news.approved)
+        news.approved.update(page.same)
+        for row in page.rows:
             _take(row, known, news)
         on_page()
 
 
-def _take(row: Approved | SameRow | GoneRow, known: Known, news: News) -> None:
+def _take(row: Approved | GoneRow, known: Known, news: News) -> None:
     row_id = row.dataverse_id
     if isinstance(row, GoneRow):
         if row_id in known.fingerprints or row_id in known.leftovers:
             news.gone[row_id] = row.standing
         return
     if row_id in news.approved and is_guid(row_id):
-        return  # rows can move between pages while they are read: the same one, not a second
+        return
     news.approved.add(row_id)
     if isinstance(row, DirtyRow):
         news.dirty.append(row)
-    elif isinstance(row, SameRow):
-        news.unchanged += 1
     else:
         news.rows[row_id] = row

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
 from types import MappingProxyType
@@ -24,6 +24,7 @@ LONGEST_IM_NUMBER = 50  # characters, as the jobs table holds it
 LONGEST_SCOPE = 255  # a longer one is replaced, as the shop is used to
 LONGEST_TEXT = 4000  # no column of imi_jobs is longer; MySQL's TEXT holds four times that in any script
 
+APPROVED = "approved"
 COUNT_LIMIT = 5000  # Dataverse counts no further
 _APPROVED_STATUS = 826130004
 _ACTIVE = "statecode eq 0"
@@ -80,7 +81,6 @@ class DirtyRow:
     dataverse_id: str
     im_number: str
     reason: str
-    modified_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +89,21 @@ class GoneRow:
 
     dataverse_id: str
     standing: str
-    modified_on: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SameRow:
-    """An approved row that says what it said before."""
-
-    dataverse_id: str
-    modified_on: str = ""
 
 
 Approved = DataverseJob | DirtyRow
+
+
+@dataclass(slots=True)
+class Page:
+    """One page: the ids of the rows that say what they said before, and all others.
+
+    `latest` is the latest modifiedon of them all, "" if there is none.
+    """
+
+    same: list[str] = field(default_factory=list)
+    rows: list[Approved | GoneRow] = field(default_factory=list)
+    latest: str = ""
 
 
 class DataverseService:
@@ -137,12 +140,12 @@ class DataverseService:
 
     def approved_pages(
         self, statistics: CallStatistics | None = None, *, known: Mapping[str, str] = _NOTHING
-    ) -> Iterator[list[Approved | SameRow]]:
+    ) -> Iterator[Page]:
         """Yield the approved jobs page by page; `statistics` tells how far the reading is.
 
-        `known` maps ids to fingerprints: a row that still has its own comes as SameRow, which is less work.
+        `known` maps ids to fingerprints: a row that still has its own is only named, which is less work.
         """
-        return ([_same_or_job(row, known) for row in page] for page in self._pages(_APPROVED, statistics))
+        return (_page(rows, known) for rows in self._pages(_APPROVED, statistics))
 
     def changed_pages(
         self,
@@ -150,14 +153,13 @@ class DataverseService:
         statistics: CallStatistics | None = None,
         *,
         known: Mapping[str, str] = _NOTHING,
-    ) -> Iterator[list[Approved | SameRow | GoneRow]]:
+    ) -> Iterator[Page]:
         """Yield every row, approved or not, modified at `since` (aware) or later by Dataverse's clock.
 
         What was deleted does not come: compare approved_count().
         """
         filter_clause = f"modifiedon ge {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        pages = self._pages(filter_clause, statistics)
-        return ([_gone_same_or_job(row, known) for row in page] for page in pages)
+        return (_page(rows, known, mixed=True) for rows in self._pages(filter_clause, statistics))
 
     def approved_count(self, statistics: CallStatistics | None = None) -> int:
         """Return how many approved, active rows there are, COUNT_LIMIT if that many or more."""
@@ -182,9 +184,9 @@ class DataverseService:
 
 def job_from(row: Row) -> Approved:
     """Return the row in our words, or what is wrong with it."""
-    dataverse_id, modified_on = _text(row, "imi_jobid").lower(), _text(row, "modifiedon")
+    dataverse_id = _text(row, "imi_jobid").lower()
     if reason := _fault(row):
-        return DirtyRow(_plain(dataverse_id), _shown(row.get("imi_imnumber")), reason, modified_on)
+        return DirtyRow(_plain(dataverse_id), _shown(row.get("imi_imnumber")), reason)
     scope = _text(row, "imi_scopesummary")
     return DataverseJob(
         dataverse_id=dataverse_id,
@@ -195,7 +197,7 @@ def job_from(row: Row) -> Approved:
         job_address=_text(row, "imi_jobaddress"),
         submittal_status=_status_label(row),
         created_on=_text(row, "createdon"),
-        modified_on=modified_on,
+        modified_on=_text(row, "modifiedon"),
         fingerprint=_fingerprint(row),
     )
 
@@ -204,11 +206,18 @@ def is_guid(text: str) -> bool:
     return _GUID.fullmatch(text) is not None
 
 
-def _same_or_job(row: Row, known: Mapping[str, str]) -> Approved | SameRow:
-    row_id = row.get("imi_jobid")
-    if isinstance(row_id, str) and row_id in known and known[row_id] == _fingerprint(row):
-        return SameRow(row_id, _text(row, "modifiedon"))
-    return job_from(row)
+def _page(rows: list[Row], known: Mapping[str, str], *, mixed: bool = False) -> Page:
+    """Sort a page's rows; `mixed` if there may be others than approved, active ones among them."""
+    page = Page(latest=max((_text(row, "modifiedon") for row in rows), default=""))
+    for row in rows:
+        row_id = row.get("imi_jobid")
+        if mixed and (standing := _standing(row)) != APPROVED:
+            page.rows.append(GoneRow(_text(row, "imi_jobid").lower(), standing))
+        elif isinstance(row_id, str) and row_id in known and known[row_id] == _fingerprint(row):
+            page.same.append(row_id)
+        else:
+            page.rows.append(job_from(row))
+    return page
 
 
 def _fingerprint(row: Row) -> str:
@@ -216,17 +225,10 @@ def _fingerprint(row: Row) -> str:
     return blake2b(said.encode("ascii", "backslashreplace"), digest_size=12).hexdigest()
 
 
-def _gone_same_or_job(row: Row, known: Mapping[str, str]) -> Approved | SameRow | GoneRow:
-    standing = _standing(row)
-    if standing == "approved":
-        return _same_or_job(row, known)
-    return GoneRow(_text(row, "imi_jobid").lower(), standing, _text(row, "modifiedon"))
-
-
 def _standing(row: Row) -> str:
     if row.get("statecode") != 0:
         return "deactivated"
-    return "approved" if row.get("imi_submittalstatus") == _APPROVED_STATUS else "not_approved"
+    return APPROVED if row.get("imi_submittalstatus") == _APPROVED_STATUS else "not_approved"
 
 
 def _shown(number: object) -> str:

@@ -1,5 +1,6 @@
 """Jobs: what people punch in on. A job is known by its IM number."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -106,9 +107,11 @@ class Job(Base):
 
     def follow_again(self, field: str, *, at: datetime) -> None:
         """Hand a field back to Dataverse: it says now what Dataverse said last."""
-        if field not in self.dataverse_says:
-            raise Refused("This follows Dataverse already.")
         db.session.refresh(self, with_for_update=True)
+        if field not in self.dataverse_says:
+            raise Refused("There is nothing to hand back to Dataverse here.")
+        if field == "im_number":  # the only one that the shop's table can be too narrow for
+            _clean({field: self.dataverse_says[field]})
         says = dict(self.dataverse_says)
         setattr(self, field, says.pop(field))
         self.dataverse_says = says
@@ -195,16 +198,18 @@ def _clean(form: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _differs(job: Job, field: str, text: str) -> bool:
-    """Whether a form's text is new: a browser sends line ends of its own, and blanks don't count."""
+    """Whether a form's text is new: not what a browser sends for a field that nobody has touched."""
     if field not in _PARSERS:
         return False
     value = getattr(job, field)
     shown = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-    return _plain(text) != _plain(shown)
+    return _as_sent(field, text) != _as_sent(field, shown)
 
 
-def _plain(text: str) -> str:
-    return text.replace("\r\n", "\n").strip()
+def _as_sent(field: str, text: str) -> str:
+    """A browser sends line ends of its own, and none from a field of one line; blanks around don't count."""
+    line_end = "\n" if field in _OF_LINES else ""
+    return re.sub(r"\r\n|\r|\n", line_end, text).strip()
 
 
 def _im_number(text: str) -> str:

@@ -52,8 +52,7 @@ def one_round(settings: dict[str, str], url: str) -> dict[str, float]:
             for page in client.pages("imi_jobs", select=_COLUMNS, orderby=_ORDER, filter_clause=_APPROVED)
             for row in page
         ]
-    with timed(figures, "executemany"):
-        insert_raw(url, rows)
+    insert_raw(url, rows, figures)
     app = create_app(Config(database_url=url, secret_key="k" * 32, dataverse=as_config(settings)))
     with app.app_context():
         count_statements(app.extensions["engine"], figures)
@@ -73,25 +72,28 @@ def one_round(settings: dict[str, str], url: str) -> dict[str, float]:
     return figures
 
 
-def insert_raw(url: str, rows: list[dict[str, str]]) -> None:
-    """Insert the same texts into a table of the same shape, with nothing around it."""
+def insert_raw(url: str, rows: list[dict[str, str]], figures: dict[str, float]) -> None:
+    """Insert the same rows into the same table, with nothing around it, and take them out again."""
     engine = make_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE raw_jobs AS SELECT * FROM jobs WHERE 1 = 0"))
     columns = (
         "id", "context", "status", "source", "created_at", "im_number", "im_key", "general_contractor",
-        "job_scope", "job_name", "job_address", "dataverse_id",
+        "job_scope", "job_name", "job_address", "dataverse_id", "dataverse_standing", "dataverse_fingerprint",
     )  # fmt: skip
     marks = ", ".join(["?" if engine.dialect.name == "sqlite" else "%s"] * len(columns))
-    statement = f"INSERT INTO raw_jobs ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  # of this list
-    values = [
-        (number, "", 1, "dataverse", "2026-11-23 06:00:00", r["imi_imnumber"], r["imi_imnumber"], r["imi_gc"],
-         r["imi_scopesummary"], r["imi_jobname"], r["imi_jobaddress"], r["imi_jobid"])
-        for number, r in enumerate(rows)
-    ]  # fmt: skip
+    statement = f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  # of this list
     connection = engine.raw_connection()
     cursor = connection.cursor()
-    cursor.executemany(statement, values)
+    with timed(figures, "executemany"):
+        values = [
+            (number, "", 1, "dataverse", "2026-11-23 06:00:00", r["imi_imnumber"], r["imi_imnumber"],
+             r["imi_gc"], r["imi_scopesummary"], r["imi_jobname"], r["imi_jobaddress"], r["imi_jobid"],
+             "approved", "f" * 24)
+            for number, r in enumerate(rows, start=1)
+        ]  # fmt: skip
+        cursor.execute("BEGIN")
+        cursor.executemany(statement, values)
+        connection.commit()
+    cursor.execute("DELETE FROM jobs")
     connection.commit()
     connection.close()
     engine.dispose()

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from flask_app.dataverse.client import CallStatistics, DataverseClientError, Row
-from flask_app.dataverse.service import DataverseJob, DataverseService, DirtyRow, GoneRow, SameRow, job_from
+from flask_app.dataverse.service import DataverseJob, DataverseService, DirtyRow, GoneRow, job_from
 
 from .cloud import JOB_ID, JOBS, Cloud, new_client
 
@@ -95,8 +95,8 @@ def test_pages_come_one_by_one_with_statistics(cloud: Cloud) -> None:
     so_far = CallStatistics()
     pages = DataverseService(new_client()).approved_pages(so_far)
 
-    assert len(next(pages)) == so_far.rows == 1
-    assert len(next(pages)) == 2
+    assert len(next(pages).rows) == so_far.rows == 1
+    assert len(next(pages).rows) == 2
     assert so_far.rows == 3
 
 
@@ -172,7 +172,7 @@ def test_blanks_around_the_im_number_are_not_part_of_it() -> None:
     ],
 )
 def test_an_im_number_that_is_none_is_named_with_its_row(number: object, shown: str, reason: str) -> None:
-    assert job_from(row(imi_imnumber=number)) == DirtyRow(JOB_ID, shown, reason, MODIFIED)
+    assert job_from(row(imi_imnumber=number)) == DirtyRow(JOB_ID, shown, reason)
 
 
 def test_an_im_number_of_50_characters_is_taken() -> None:
@@ -190,23 +190,23 @@ def test_an_im_number_of_50_characters_is_taken() -> None:
 )
 @pytest.mark.parametrize("value", [7, 0, False, [], {"a": 1}])
 def test_a_text_that_is_none_is_named_with_its_row(column: str, name: str, value: object) -> None:
-    assert job_from(row(**{column: value})) == DirtyRow(JOB_ID, "4711", f"The {name} is not text.", MODIFIED)
+    assert job_from(row(**{column: value})) == DirtyRow(JOB_ID, "4711", f"The {name} is not text.")
 
 
 def test_half_a_character_is_named_before_it_can_cost_a_whole_batch() -> None:
-    expected = DirtyRow(JOB_ID, "4711", "The general contractor contains half a character.", MODIFIED)
+    expected = DirtyRow(JOB_ID, "4711", "The general contractor contains half a character.")
 
     assert job_from(row(imi_gc="Acme \ud83d")) == expected
 
 
 @pytest.mark.parametrize("missing", [None, ""])
 def test_a_row_without_an_id_is_named_by_its_im_number(missing: object) -> None:
-    assert job_from(row(imi_jobid=missing)) == DirtyRow("", "4711", "The row has no imi_jobid.", MODIFIED)
+    assert job_from(row(imi_jobid=missing)) == DirtyRow("", "4711", "The row has no imi_jobid.")
 
 
 def test_an_id_that_is_no_guid_is_named_in_letters_that_any_database_takes() -> None:
     assert job_from(row(imi_jobid="é\ud800" + "x" * 99)) == DirtyRow(
-        "??" + "x" * 34, "4711", "The imi_jobid is no GUID.", MODIFIED
+        "??" + "x" * 34, "4711", "The imi_jobid is no GUID."
     )
 
 
@@ -225,9 +225,9 @@ def test_a_row_that_says_the_same_comes_as_such(cloud: Cloud) -> None:
     (page,) = service.approved_pages(known=known)
     (changed,) = service.approved_pages(known=known)
 
-    assert page[0] == SameRow(JOB_ID, "2026-11-01T00:00:00Z")
-    assert isinstance(page[1], DataverseJob)
-    assert changed[0].general_contractor == "Stiles"
+    assert (page.same, page.latest) == ([JOB_ID], "2026-11-01T00:00:00Z")
+    assert [row.dataverse_id for row in page.rows] == [OTHER_ID]
+    assert changed.rows[0].general_contractor == "Stiles"
 
 
 def test_changes_are_asked_for_by_dataverses_clock_and_tell_what_is_gone(cloud: Cloud) -> None:
@@ -237,8 +237,8 @@ def test_changes_are_asked_for_by_dataverses_clock_and_tell_what_is_gone(cloud: 
     (page,) = DataverseService(new_client()).changed_pages(since)
 
     assert asked(cloud)["$filter"] == ["modifiedon ge 2026-11-23T12:02:00Z"]
-    gone = [GoneRow(JOB_ID, standing, MODIFIED) for standing in ("deactivated", "not_approved")]
-    assert (type(page[0]), page[1:]) == (DataverseJob, gone)
+    gone = [GoneRow(JOB_ID, standing) for standing in ("deactivated", "not_approved")]
+    assert (type(page.rows[0]), page.rows[1:]) == (DataverseJob, gone)
 
 
 @pytest.mark.parametrize(
