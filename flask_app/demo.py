@@ -1,5 +1,6 @@
 """The demo: made-up people and shifts and a Dataverse stand-in; the program runs without any setup."""
 
+import json
 import os
 import random
 import secrets
@@ -24,6 +25,7 @@ from flask_app.utils.scheduler_tasks import automated_job_sync
 
 FOLDER = PROJECT / "instance" / "demo"
 _NOTE = FOLDER / "settings.env"  # how the running demo is reached, for the commands
+_ROWS = FOLDER / "imi_jobs.json"
 _JOBS = 200
 _SEED = 4711
 _APPROVED = 826130004
@@ -77,7 +79,9 @@ def running_standin(config: Config) -> Iterator[tuple[Config, Standin]]:
     """Start the stand-in and yield it with the settings of a demo that uses it."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     before = dotenv_values(_NOTE)
-    with Standin(generate=_JOBS, seed=_SEED, directory=FOLDER) as standin:
+    # What was approved for an earlier demo is approved still: its jobs are on the board.
+    rows = json.loads(_ROWS.read_text()) if _ROWS.exists() else []
+    with Standin(rows=rows, generate=0 if rows else _JOBS, seed=_SEED, directory=FOLDER) as standin:
         note = {**standin.environment(), "SECRET_KEY": before.get("SECRET_KEY") or secrets.token_hex(32)}
         with open(_NOTE, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.writelines(f"{name}={value}\n" for name, value in note.items())
@@ -182,6 +186,9 @@ def _approve_some(standin: Standin, count: int = 3) -> None:
     waiting = [row for row in standin.rows() if row["statecode"] == 0 and row["imi_jobid"] not in known]
     for row in waiting[:count]:
         standin.change(row["imi_jobid"], imi_submittalstatus=_APPROVED)
+    fresh = _ROWS.with_suffix(".new")
+    fresh.write_text(json.dumps(standin.rows()))
+    fresh.replace(_ROWS)  # whole or not at all, whenever the demo is killed
 
 
 _WORDS = (

@@ -1,9 +1,10 @@
 """What is new in Dataverse: reads it page by page, and keeps only what the shop does not know yet."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 from typing import TypeVar
 
 from flask_app.dataverse.retries import CallStatistics
@@ -102,13 +103,26 @@ def watermark(news: News, *, before: datetime | None, now: datetime) -> datetime
 
 
 def _ahead(pages: Iterable[T]) -> Iterator[T]:
-    """Yield the pages while a thread already waits for the next one."""
+    """Yield the pages while the next one is already being waited for."""
     coming = iter(pages)
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="pages") as reader:
-        page = reader.submit(next, coming, None)
-        while (read := page.result()) is not None:
-            page = reader.submit(next, coming, None)
-            yield read
+    page = _asked_for(coming)
+    while (read := page.result()) is not None:
+        page = _asked_for(coming)
+        yield read
+
+
+def _asked_for(coming: Iterator[T]) -> Future[T | None]:
+    """Ask for the next page in a thread that nobody waits for: the program can end while Dataverse hangs."""
+    page: Future[T | None] = Future()
+
+    def ask() -> None:
+        try:
+            page.set_result(next(coming, None))
+        except BaseException as error:  # noqa: BLE001  # raised where the page is waited for
+            page.set_exception(error)
+
+    Thread(target=ask, name="next-page", daemon=True).start()
+    return page
 
 
 def _take_pages(pages: Iterable[Page], known: Known, news: News, on_page: OnPage) -> None:

@@ -188,7 +188,8 @@ def stopped(demo: Demo, program: Path, tmp_path: Path) -> Path:
     copy_program(program, tmp_path)
     old, new = demo.folder / "instance" / "demo", tmp_path / "instance" / "demo"
     new.mkdir(parents=True)
-    shutil.copy(old / "settings.env", new)
+    for name in ("settings.env", "imi_jobs.json"):
+        shutil.copy(old / name, new)
     with closing(sqlite3.connect(old / DATABASE)) as here, closing(sqlite3.connect(new / DATABASE)) as there:
         here.backup(there)
     return tmp_path
@@ -200,10 +201,12 @@ def copy_program(program: Path, folder: Path) -> None:
 
 
 def test_a_second_start_keeps_the_shop_and_makes_new_passwords(demo: Demo, stopped: Path) -> None:
-    counts = "SELECT (SELECT COUNT(*) FROM users), (SELECT COUNT(*) FROM jobs), (SELECT COUNT(*) FROM shifts)"
+    counts = "SELECT (SELECT COUNT(*) FROM users), (SELECT COUNT(*) FROM shifts)"
+    gone = "SELECT COUNT(*) FROM jobs WHERE dataverse_standing <> 'approved'"
 
     with running_demo(stopped) as second:
         assert second.rows(counts) == demo.rows(counts)
+        assert second.rows(gone) == [(0,)]  # what the first demo had approved is approved still
         assert second.account("Admin")[1] != demo.account("Admin")[1]
         answer = second.post(second.log_in("Admin"), "/sync", "/api/process-approved-jobs")
         assert re.search(r"\b3 new jobs came in\.", answer.text)
