@@ -173,7 +173,7 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # pysqlite's own BEGIN comes too late: it loses updates
-        for pragma in ("busy_timeout=10000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+        for pragma in ("busy_timeout=5000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -199,7 +199,14 @@ def _mysql_engine(url: URL, ca_bundle: str | None) -> Engine:
         tls = {"ssl": context}
     return create_engine(
         url.update_query_dict({"charset": "utf8mb4"}),
-        connect_args={**tls, "connect_timeout": 5, "read_timeout": 60, "write_timeout": 60},
+        connect_args={
+            **tls,
+            "connect_timeout": 5,
+            "read_timeout": 60,
+            "write_timeout": 60,
+            # Seconds; MySQL's own 50 would keep somebody standing at the clock.
+            "init_command": "SET innodb_lock_wait_timeout = 5",
+        },
         pool_pre_ping=True,
         pool_recycle=280,
         pool_size=8,
