@@ -20,7 +20,7 @@ from flask_app.dataverse.sync import (
     sync_approved_jobs,
 )
 from flask_app.models import User, committing, db
-from flask_app.models.base import Invalid
+from flask_app.models.base import Invalid, plain
 from flask_app.models.user import DEPARTMENTS
 from flask_app.utils.clock import utc_now
 
@@ -74,7 +74,8 @@ def sync_jobs(dry_run: bool) -> None:
 
 def _tell_skipped(rows: Iterable[DirtyRow]) -> None:
     for row in rows:
-        click.echo(f"Skipped {row.im_number or '(no number)'} [{row.dataverse_id}]: {row.reason}")
+        # Control characters of a text from elsewhere must not reach the terminal.
+        click.echo(f"Skipped {plain(row.im_number) or '(no number)'} [{row.dataverse_id}]: {row.reason}")
 
 
 def _rehearse() -> None:
@@ -83,7 +84,7 @@ def _rehearse() -> None:
     except (SyncFailed, SyncNotConfigured) as reason:
         raise click.ClickException(str(reason)) from None
     for row in plan.new:
-        click.echo(f"New: {row.im_number}, {row.general_contractor}: {row.scope}")
+        click.echo(f"New: {row.im_number}, {plain(row.general_contractor)}: {plain(row.scope)}")
     for change in plan.changes:
         click.echo(f"{change.im_number}: {change.field} {change.old!r} -> {change.new!r}")
     _tell_skipped(plan.skipped)

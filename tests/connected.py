@@ -1,7 +1,10 @@
 """Applications that are connected to a stand-in, and how tests look at what a sync has done to them."""
 
+import html
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Event
 from time import monotonic
 from typing import Any
@@ -17,6 +20,13 @@ from flask_app.models import Job, SyncRun, db
 from tests.conftest import dataverse_settings
 
 PATIENCE = 30  # seconds; far more than anything here takes on a busy machine
+
+
+def connected_quietly(make_app: Callable[..., Flask], standin: Standin) -> Flask:
+    """Return an application on `standin` whose people do not start a sync by logging in."""
+    app = connect(make_app, standin)
+    app.extensions["settings"] = replace(app.extensions["settings"], login_sync_minutes=0)
+    return app
 
 
 def connect(make_app: Callable[..., Flask], standin: Standin, **client: Any) -> Flask:
@@ -61,6 +71,11 @@ def runs(app: Flask) -> list[SyncRun]:
 def ledger(app: Flask) -> list[tuple[str, str]]:
     """Return trigger and outcome of each run, newest first."""
     return [(run.trigger, run.outcome) for run in runs(app)]
+
+
+def words(page: str) -> str:
+    """Return what there is to read on a page."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
 
 
 def until(happened: Callable[[], object]) -> None:

@@ -9,7 +9,7 @@ from flask import abort, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_app.controllers.sessions import session_user
-from flask_app.models import Base, Job, Shift, User, db
+from flask_app.models import Base, Job, Shift, SyncRun, User, db
 from flask_app.utils.clock import utc_now
 
 E = TypeVar("E", bound=Base)
@@ -75,6 +75,10 @@ def job_or_404(job_id: int) -> Job:
 
 def user_or_404(user_id: int) -> User:
     return _row(User, user_id) or abort(404, "There is no such person.")
+
+
+def run_or_404(run_id: int) -> SyncRun:
+    return _row(SyncRun, run_id) or abort(404, "There is no such run.")
 
 
 def own_shift_or_403(shift_id: int) -> Shift:

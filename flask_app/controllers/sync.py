@@ -1,9 +1,9 @@
 """The sync's pages: the button, its progress, the ledger, the rehearsal."""
 
-from flask import Blueprint, abort, flash, jsonify, redirect, render_template, url_for
+from flask import Blueprint, flash, jsonify, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.controllers.access import admin_required, current_user, wants_json
+from flask_app.controllers.access import admin_required, current_user, run_or_404, wants_json
 from flask_app.dataverse.sync import (
     SyncFailed,
     SyncLost,
@@ -13,7 +13,7 @@ from flask_app.dataverse.sync import (
     rehearse,
     sync_approved_jobs,
 )
-from flask_app.models import Job, SyncRun, db
+from flask_app.models import Job, SyncRun
 from flask_app.utils.clock import utc_now
 from flask_app.utils.scheduler_tasks import timed_tasks
 
@@ -36,8 +36,7 @@ def index() -> ResponseReturnValue:
 @bp.get("/sync/run/<int:run_id>")
 @admin_required
 def show(run_id: int) -> ResponseReturnValue:
-    run = db.session.get(SyncRun, run_id) or abort(404, "There is no such run.")
-    return render_template("sync/show.html", run=run)
+    return render_template("sync/show.html", run=run_or_404(run_id))
 
 
 @bp.post("/sync/rehearsal")

@@ -3,7 +3,6 @@
 import html
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -14,7 +13,7 @@ from flask_app.dataverse.standin import Standin
 from flask_app.models import Job, committing, db
 from flask_app.models.base import Refused
 from tests.conftest import NOW
-from tests.connected import connect, sync
+from tests.connected import connected_quietly, sync, words
 
 NOT_APPROVED = 826130002
 MARK = "Edited here"
@@ -23,10 +22,7 @@ HAND_BACK = "Follow Dataverse again"
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask], standin: Standin) -> Flask:
-    """An application whose people do not start a sync by logging in."""
-    app = connect(make_app, standin)
-    app.extensions["settings"] = replace(app.extensions["settings"], login_sync_minutes=0)
-    return app
+    return connected_quietly(make_app, standin)
 
 
 @pytest.fixture
@@ -49,11 +45,6 @@ def job_of(app: Flask, im_number: str = "4512") -> Job:
 
 def page_of(browser: FlaskClient, job: Job) -> str:
     return words(browser.get(f"/show/job/{job.id}").text)
-
-
-def words(page: str) -> str:
-    """Return what there is to read on a page."""
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
 
 
 def edit(browser: FlaskClient, job: Job, **form: str) -> None:
