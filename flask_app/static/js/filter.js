@@ -10,7 +10,10 @@ const none = document.getElementById("filter-none");
 function narrow() {
   const words = box.value.toLowerCase().split(/\s+/);
   rows.forEach((row, n) => (row.hidden = !words.every((word) => texts[n].includes(word))));
-  for (const section of list.children) section.hidden = !section.querySelector("[data-row]:not([hidden])");
+  for (const part of list.querySelectorAll("section, ul, [data-rest]")) {
+    part.hidden = !part.querySelector("[data-row]:not([hidden])");
+  }
+  for (const rest of list.querySelectorAll("[data-rest]")) rest.open = box.value.trim() !== "";
   none.hidden = rows.some((row) => !row.hidden);
   document.getElementById("filter-said").textContent = none.hidden ? "" : none.textContent;
 }

@@ -1,26 +1,28 @@
-// The Sync button: asks for a sync, shows how far it is, says how it went and brings the list of runs up to date.
+// The Sync button: asks for a sync, shows how far it is, says how it went and brings the page up to date.
 // A sync that somebody else started is followed in the same way.
 "use strict";
 
 const EVERY = 700; // milliseconds between two looks
 const panel = document.querySelector("[data-sync]");
+const progress = panel?.querySelector("[data-progress]");
+let asking = false; // our own request is on its way: its answer says when the sync has ended
+let following = false;
 
 function start() {
   const form = panel.querySelector("form");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
+    if (asking) return;
     busy(form, true);
     say("");
-    panel.querySelector("[data-progress]").hidden = false;
-    const watching = setInterval(look, EVERY);
-    try {
-      await press(form);
-    } finally {
-      clearInterval(watching);
-      busy(form, false);
-      progress(null);
-      await refreshRuns();
-    }
+    for (const number of progress.querySelectorAll("[data-far]")) number.textContent = "0";
+    progress.hidden = false;
+    asking = true;
+    follow();
+    await press(form);
+    asking = false;
+    progress.hidden = true; // unless the next look says otherwise
+    busy(form, false);
   });
   if ("running" in panel.dataset) follow();
 }
@@ -38,30 +40,33 @@ async function press(form) {
   }
 }
 
+async function follow() {
+  if (following) return;
+  following = true;
+  while ((await look()) || asking) await new Promise((resolve) => setTimeout(resolve, EVERY));
+  following = false;
+  progress.hidden = true;
+  await refresh();
+}
+
+// Whether a sync is running, as far as we know.
 async function look() {
   try {
     const answer = await fetch(panel.dataset.status, { headers: { Accept: "application/json" } });
-    if (!answer.ok) return true;
+    if (!answer.ok) return answer.status >= 500;
     const state = await answer.json();
-    progress(state);
+    if (state.running) show(state);
     return state.running;
   } catch {
     return true; // look again
   }
 }
 
-async function follow() {
-  while (await look()) await new Promise((resolve) => setTimeout(resolve, 3 * EVERY));
-  progress(null);
-  await refreshRuns();
-}
-
-function progress(state) {
-  const line = panel.querySelector("[data-progress]");
-  line.hidden = !state?.running;
-  if (state?.running) {
-    const words = line.dataset.words.replace(/{(\w+)}/g, (_all, name) => state[name].toLocaleString("en-US"));
-    if (line.textContent !== words) line.textContent = words;
+function show(state) {
+  progress.hidden = false;
+  for (const number of progress.querySelectorAll("[data-far]")) {
+    const text = state[number.dataset.far].toLocaleString("en-US");
+    if (number.textContent !== text) number.textContent = text;
   }
 }
 
@@ -73,17 +78,19 @@ function say(message, isBad) {
 }
 
 function busy(form, yes) {
-  const button = form.querySelector("button");
-  button.disabled = yes;
-  button.toggleAttribute("aria-busy", yes);
+  form.querySelector("button").toggleAttribute("aria-busy", yes); // not disabled: that would lose the focus
 }
 
-async function refreshRuns() {
-  const answer = await fetch(location.href);
-  if (!answer.ok) return;
+// What the sync may have changed on this page: each part is replaced by the server's newer one.
+async function refresh() {
+  const answer = await fetch(location.href).catch(() => null);
+  if (!answer?.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const fresh = page.getElementById("run-list");
-  if (fresh) document.getElementById("run-list").replaceWith(fresh);
+  for (const part of document.querySelectorAll("[data-fresh]")) {
+    const fresh = page.getElementById(part.id);
+    if (fresh) part.replaceWith(fresh);
+    else part.remove();
+  }
 }
 
 if (panel) start();
