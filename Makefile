@@ -17,10 +17,12 @@ clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/run: requirements.txt
+	@echo "Installing what the program runs on into .venv (once)"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
 .venv/test: tests/requirements.txt .venv/run
+	@echo "Installing what the tests need into .venv (once)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $@

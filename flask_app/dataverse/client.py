@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import requests
 
@@ -22,7 +22,7 @@ from flask_app.dataverse.errors import (
 )
 from flask_app.dataverse.retries import Call, CallStatistics, Patience, Retrier
 from flask_app.dataverse.tokens import TokenSource
-from flask_app.dataverse.transport import Deadline, Transport
+from flask_app.dataverse.transport import Deadline, Transport, origin_of
 from flask_app.utils.clock import monotonic
 
 __all__ = [
@@ -215,7 +215,7 @@ class DataverseClient:
 
     def _check_next(self, link: str, seen: set[str]) -> None:
         """Raise unless `link` leads on, at the place that the token is meant for."""
-        if _origin(link) != self.base_url:
+        if origin_of(link) != self.base_url:
             raise DataverseProtocolError("Dataverse's link to the next page leads to another server.")
         if link in seen:
             raise DataverseProtocolError("Dataverse's pages go round in a circle.")
@@ -289,21 +289,7 @@ def _unreadable(answer: Answer, what: str) -> DataverseProtocolError:
 
 
 def _https_origin(address: str) -> str:
-    origin = _origin(address)
+    origin = origin_of(address)
     if not origin:
         raise DataverseRefused(f"{address} is no address of the form https://host; check the configuration.")
     return origin
-
-
-def _origin(address: str) -> str:
-    """Return `https://host[:port]`, "" for anything that does not plainly name one."""
-    try:
-        parts = urlsplit(address)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        return ""
-    plain = address.isascii() and address.isprintable() and "@" not in parts.netloc
-    if parts.scheme != "https" or not host or not plain:
-        return ""
-    host = f"[{host}]" if ":" in host else host
-    return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"

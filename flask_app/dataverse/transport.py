@@ -188,3 +188,17 @@ def _trusting(ca_bundle: str | None) -> ssl.SSLContext:
         raise DataverseRefused(f"The CA bundle {ca_bundle} cannot be read as certificates.")
     context.sslsocket_class = _DeadlineSocket
     return context
+
+
+def origin_of(address: str) -> str:
+    """Return `https://host[:port]`, "" for anything that does not plainly name one."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return ""
+    plain = address.isascii() and address.isprintable() and "@" not in parts.netloc
+    if parts.scheme != "https" or not host or not plain:
+        return ""
+    host = f"[{host}]" if ":" in host else host
+    return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"

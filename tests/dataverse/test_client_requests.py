@@ -6,7 +6,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from flask_app.dataverse.client import DataverseClient, DataverseConflict, DataverseRefused
+from flask_app.dataverse.client import (
+    DataverseClient,
+    DataverseConflict,
+    DataverseProtocolError,
+    DataverseRefused,
+)
 
 from .cloud import DISCOVERY, JOB_ID, JOBS, ORG, SECRET, TOKEN, Cloud, new_client
 
@@ -111,6 +116,23 @@ def test_the_secret_goes_to_the_token_endpoint_alone(cloud: Cloud) -> None:
     others = [call.request for call in cloud.calls if call.request.url != TOKEN]
     assert [request.url for request in others] == [DISCOVERY, cloud.asked()[0].url]
     assert not any(SECRET in str(vars(request)) for request in others)
+
+
+def test_rows_are_counted_with_a_list_of_one(cloud: Cloud) -> None:
+    cloud.get(JOBS, json={"@odata.count": 5000, "value": [{}]})
+
+    assert new_client().count("imi_jobs", filter_clause="statecode eq 0") == 5000
+
+    query = parse_qs(urlsplit(cloud.asked()[0].url).query)
+    assert query == {"$filter": ["statecode eq 0"], "$top": ["1"], "$count": ["true"]}
+
+
+@pytest.mark.parametrize("count", [{}, {"@odata.count": "7"}, {"@odata.count": None}])
+def test_a_list_without_its_count_is_no_count(cloud: Cloud, count: dict[str, object]) -> None:
+    cloud.get(JOBS, json={"value": [], **count})
+
+    with pytest.raises(DataverseProtocolError):
+        new_client().count("imi_jobs")
 
 
 def test_one_record_is_read_by_its_id(cloud: Cloud) -> None:
