@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Thread
@@ -9,6 +10,7 @@ from typing import TypeVar
 
 from flask_app.dataverse.retries import CallStatistics
 from flask_app.dataverse.service import (
+    APPROVED,
     COUNT_LIMIT,
     Approved,
     DataverseJob,
@@ -69,8 +71,9 @@ def read_everything(
     news = News(is_full=True)
     _take_pages(service.approved_pages(statistics, known=known.settled), known, news, on_page)
     missing = sorted(known.ids - news.approved)
-    standings = service.standings(missing, statistics) if missing else {}
-    news.gone = {row_id: standing for row_id, standing in standings.items() if standing != "approved"}
+    for standings in service.standings(missing, statistics):
+        news.gone.update((row_id, standing) for row_id, standing in standings.items() if standing != APPROVED)
+        on_page()
     return news
 
 
@@ -93,13 +96,14 @@ def read_changes(
 def watermark(news: News, *, before: datetime | None, now: datetime) -> datetime | None:
     """Return up to when, by Dataverse's clock, everything is known; None if nothing has ever come.
 
-    Never after `now`: a row from the future would hide all that changes until then.
+    Never after `now`: a row from the future, or a host whose clock was ahead, would hide all that changes
+    until then.
     """
-    try:
-        latest = datetime.fromisoformat(news.latest).astimezone(UTC)
-    except ValueError:
-        return before
-    return min(max(latest, before or latest), now)
+    latest = before
+    with suppress(ValueError, OverflowError):
+        read = datetime.fromisoformat(news.latest).astimezone(UTC)
+        latest = max(read, before or read)
+    return min(latest, now) if latest else None
 
 
 def _ahead(pages: Iterable[T]) -> Iterator[T]:

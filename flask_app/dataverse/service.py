@@ -165,16 +165,19 @@ class DataverseService:
         """Return how many approved, active rows there are, COUNT_LIMIT if that many or more."""
         return self._client.count(ENTITY_SET, filter_clause=_APPROVED, statistics=statistics)
 
-    def standings(self, ids: Sequence[str], statistics: CallStatistics | None = None) -> dict[str, str]:
-        """Map each id to "approved", "not_approved", "deactivated", or "deleted" if there is no such row."""
-        found: dict[str, str] = {}
+    def standings(
+        self, ids: Sequence[str], statistics: CallStatistics | None = None
+    ) -> Iterator[dict[str, str]]:
+        """Map each id to "approved", "not_approved", "deactivated", or "deleted" if there is no such row.
+
+        Yields some of them at a time, one request each.
+        """
         for first in range(0, len(ids), _IDS_AT_ONCE):
-            wanted = " or ".join(
-                f"imi_jobid eq {UUID(row_id)}" for row_id in ids[first : first + _IDS_AT_ONCE]
-            )
-            for page in self._pages(wanted, statistics):
-                found.update((_text(row, "imi_jobid").lower(), _standing(row)) for row in page)
-        return {row_id: found.get(row_id, "deleted") for row_id in ids}
+            some = ids[first : first + _IDS_AT_ONCE]
+            wanted = " or ".join(f"imi_jobid eq {UUID(row_id)}" for row_id in some)
+            rows = [row for page in self._pages(wanted, statistics) for row in page]
+            found = {_text(row, "imi_jobid").lower(): _standing(row) for row in rows}
+            yield {row_id: found.get(row_id, "deleted") for row_id in some}
 
     def _pages(self, filter_clause: str, statistics: CallStatistics | None) -> Iterator[list[Row]]:
         return self._client.pages(
