@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -12,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 from waitress.server import create_server
 
 from flask_app.dataverse.standin import Standin
-from tests.conftest import PASSWORD, dataverse_settings, missing
+from tests.conftest import PASSWORD, dataverse_settings, empty, missing
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 800}
@@ -26,6 +27,17 @@ def browser_type_launch_args() -> dict[str, Any]:
     quiet = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
              "--disable-background-networking", "--disable-component-update", "--disable-sync")  # fmt: skip
     return {"executable_path": path, "args": list(quiet)}
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path) -> str:
+    """What the browser shows doesn't depend on the database: SQLite, unless a test asks for "mariadb"."""
+    if getattr(request, "param", "sqlite") == "mariadb":
+        url: str = request.getfixturevalue("mariadb_url")
+        empty(url)
+        return url
+    shutil.copy(sqlite_template, tmp_path / "test.db")
+    return f"sqlite:///{tmp_path / 'test.db'}"
 
 
 @pytest.fixture

@@ -5,11 +5,16 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from flask_app.models import Job
+from flask_app.models.job import ACTIVE, INACTIVE
 from tests.browser.conftest import log_in
 
 pytestmark = pytest.mark.browser
 
+NEEDED = 826130000  # a submittal status that is not "Approved"
 
+
+@pytest.mark.parametrize("database_url", ["sqlite", "mariadb"], indirect=True)
 def test_a_day_at_the_shop(open_browser, cast, standin):
     standin.add(imi_imnumber="4512", imi_gc="Gilbane", imi_scopesummary="Reception desk, level 3")
     standin.add(imi_imnumber="4513", imi_gc="Suffolk", imi_scopesummary="Wall panels")
@@ -116,3 +121,80 @@ def test_a_sync_that_fails_says_why_on_the_page(open_browser, cast, standin):
     office.get_by_role("button", name="Sync now").click()
     expect(office.locator("[data-answer].error")).to_be_visible()
     expect(office.get_by_text("Failed", exact=True)).to_be_visible()
+
+
+def test_what_is_edited_here_stays_until_it_is_handed_back(open_browser, cast, standin):
+    row = standin.add(imi_imnumber="4512", imi_gc="Gilbane")
+    office = open_browser()
+    log_in(office, "grace")
+    sync_now(office)
+
+    office.goto("/dashboard")
+    office.get_by_role("link", name="4512").click()
+    office.get_by_role("link", name="Edit").click()
+    office.get_by_label("General contractor").fill("Suffolk, Boston office")
+    office.get_by_role("button", name="Save").click()
+    expect(office.locator(".head").get_by_text("Edited here")).to_be_visible()
+    page = office.url
+
+    standin.change(row, imi_gc="Gilbane Building Company")
+    sync_now(office)
+    office.goto(page)
+    expect(office.locator(".head").get_by_text("Suffolk, Boston office")).to_be_visible()
+    office.get_by_role("button", name="Follow Dataverse again: General contractor").click()
+    expect(office.get_by_role("status").filter(has_text="follows Dataverse again")).to_be_visible()
+    expect(office.locator(".head").get_by_text("Gilbane Building Company")).to_be_visible()
+    expect(office.get_by_text("Edited here")).to_have_count(0)
+
+
+def test_a_rehearsal_shows_what_a_sync_then_does_and_what_is_gone_is_deactivated(
+    open_browser, cast, app, standin
+):
+    row = standin.add(imi_imnumber="4600", imi_gc="Stiles", imi_scopesummary="Lockers")
+    office = open_browser()
+    log_in(office, "grace")
+    office.goto("/sync")
+    office.get_by_role("button", name="Show what a sync would do").click()
+    expect(office.get_by_role("heading", name="Nothing was changed")).to_be_visible()
+    expect(office.get_by_text("4600")).to_be_visible()
+    with app.app_context():
+        assert Job.counts() == {ACTIVE: 0, INACTIVE: 0}
+
+    office.get_by_role("button", name="Sync now").click()
+    office.wait_for_url("**/sync")
+    expect(office.locator(".runs li").get_by_text("Done")).to_be_visible()
+    standin.change(row, imi_submittalstatus=NEEDED)
+    sync_now(office)
+    expect(office.get_by_role("heading", name="No longer approved")).to_be_visible()  # without a new page
+    office.get_by_role("button", name="Deactivate 4600").click()
+    expect(office.get_by_role("status").filter(has_text="Job 4600 is saved.")).to_be_visible()
+    expect(office.get_by_role("heading", name="No longer approved")).to_have_count(0)
+    with app.app_context():
+        assert Job.counts() == {ACTIVE: 0, INACTIVE: 1}
+
+
+def test_a_sync_is_watched_while_it_runs_by_whoever_looks(open_browser, cast, standin):
+    standin.add(imi_imnumber="4512")
+    office, other = open_browser(), open_browser()
+    for page in (office, other):
+        log_in(page, "grace")
+    standin.faults.hang(60)
+    office.goto("/sync")
+    office.get_by_role("button", name="Sync now").click()
+    for page in (office, other):
+        page.goto("/sync") if page is other else None
+        expect(page.get_by_text("A sync is running", exact=True)).to_be_visible()
+        expect(page.get_by_text("Jobs read")).to_be_visible()
+    expect(other.get_by_text("Running", exact=True)).to_be_visible()
+
+    standin.faults.clear()
+    expect(office.get_by_role("status").filter(has_text="1 new job came in.")).to_be_visible()
+    for page in (office, other):
+        expect(page.get_by_text("A sync is running", exact=True)).to_be_hidden()
+        expect(page.get_by_text("Done", exact=True)).to_be_visible()
+
+
+def sync_now(page):
+    page.goto("/sync")
+    page.get_by_role("button", name="Sync now").click()
+    expect(page.locator("[data-answer].success")).to_be_visible()

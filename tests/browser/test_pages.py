@@ -1,13 +1,14 @@
 """What holds on every page: nobody is shut out by it, and it fits every screen."""
 
-import shutil
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from flask_app.models import Job, Shift, User, committing, db
+from flask_app.models import Job, Shift, SyncRun, User, committing, db
+from flask_app.models.sync_run import LEASE, SyncChange, SyncSkip, write_ledger
 from flask_app.utils.clock import utc_now
 from tests.browser.conftest import DESKTOP, PHONE, log_in
 
@@ -15,26 +16,21 @@ pytestmark = pytest.mark.browser
 
 LONG_NUMBER = "IM-" + "4" * 40
 LONG_NAME = "Brasfield & Gorrie with Hensel Phelps and Partners, a Joint Venture of Long Names LLC"
+HOSTILE = "Qx" * 2000  # no blank to break a line at
 PAGES = ("/dashboard", "/dashboard?q=nothing-like-it", "/dashboard?tab=inactive", "/my/hours",
          "/show/job/{job}", "/manage_users", "/new/user", "/edit/user/{ana}", "/new/job", "/edit/job/{job}",
-         "/sync", "/no/such/page")  # fmt: skip
+         "/sync", "/sync/run/{run}", "/sync/run/{failed}", "/no/such/page")  # fmt: skip
 PUBLIC = ("/", "/register")
 
 
 @pytest.fixture
-def database_url(sqlite_template, tmp_path):
-    """Looks don't depend on the database: one of them is enough here."""
-    shutil.copy(sqlite_template, tmp_path / "test.db")
-    return f"sqlite:///{tmp_path / 'test.db'}"
-
-
-@pytest.fixture
 def busy_shop(app, cast, add_job):
-    """A shop with long names, history and somebody on the clock; returns what the addresses need."""
+    """A shop with long names, history, somebody on the clock and syncs of every outcome; returns what the
+    addresses need."""
     job = add_job(
         LONG_NUMBER, general_contractor=LONG_NAME, job_scope="Wall panels and " * 100, estimated_hours="1"
     )
-    add_job("4513")
+    gone = add_job("4513")
     with app.app_context():
         ana, grace = (db.session.get_one(User, person) for person in (cast.ana, cast.grace))
         now, on = utc_now(), db.session.get_one(Job, job)
@@ -46,14 +42,40 @@ def busy_shop(app, cast, add_job):
                 )
             Shift.start(ana, on, at=now - timedelta(hours=1))
             Shift.start(grace, on, at=now - timedelta(minutes=5))
+            on.dataverse_id, on.standing, on.dataverse_since = str(uuid4()), "deleted", now
+            on.dataverse_says = {"general_contractor": HOSTILE, "job_scope": ""}
+            left = db.session.get_one(Job, gone)
+            left.dataverse_id, left.standing, left.dataverse_since = str(uuid4()), "not_approved", now
 
         committing(work)
-    return {"job": job, "ana": cast.ana}
+        runs = committing(lambda: _runs(on, now - timedelta(hours=27)))
+    return {"job": job, "ana": cast.ana, **runs}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(open_browser, busy_shop, scheme):
-    page = open_browser(color_scheme=scheme, watch=False)  # Chromium reports the answer 404 itself
+def _runs(job, at):
+    """A run that skipped and changed a lot long ago, one that failed, one that broke off, one at work."""
+    ended = {"started_at": at, "finished_at": at, "lease_until": at}
+    run = SyncRun(trigger="schedule", outcome="succeeded", message="Much.", added=12040, updated=60, **ended)
+    failed = SyncRun(trigger="button", outcome="failed", message=f"It said {HOSTILE[:600]}.", **ended)
+    broken = SyncRun(trigger="login", outcome="abandoned", message="This run broke off.", **ended)
+    now = utc_now()
+    at_work = SyncRun(trigger="login", started_at=now, lease_until=now + LEASE, pages=3, rows=15000)
+    db.session.add_all([run, failed, broken])
+    db.session.flush()
+    db.session.add(at_work)
+    texts = [("Gilbane", "Suffolk"), (HOSTILE, "<b>" * 1000), ("", "Suffolk"), ("Gilbane", "")]
+    fields = [("link", "", "x"), ("standing", "approved", "deleted"), ("im_number", "1", "2" * 50)]
+    fields += [("general_contractor", old, new) for old, new in texts]
+    one = {"run_id": run.id, "job_id": job.id, "im_number": job.im_number}
+    write_ledger(SyncChange, [{**one, "field": name, "old": old, "new": new} for name, old, new in fields])
+    numbers = ["", "W" * 255, *("4512" for _ in range(58))]
+    skip = {"run_id": run.id, "dataverse_id": str(uuid4()), "reason": "The IM number is missing."}
+    write_ledger(SyncSkip, [{**skip, "im_number": number} for number in numbers])
+    return {"run": run.id, "failed": failed.id}
+
+
+def test_axe_finds_nothing(open_browser, busy_shop):
+    page = open_browser(watch=False)  # Chromium reports the answer 404 itself
     found = {path: _violations(page, path) for path in PUBLIC}
     log_in(page, "grace")
     found |= {path: _violations(page, path.format(**busy_shop)) for path in PAGES}
@@ -62,38 +84,50 @@ def test_axe_finds_nothing(open_browser, busy_shop, scheme):
 
 def _violations(page, path):
     page.goto(path)
-    return [
-        (rule["id"], [node["html"][:120] for node in rule["nodes"]])
-        for rule in Axe().run(page).response["violations"]
-    ]
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for rule in Axe().run(page).response["violations"]:
+            found.append((scheme, rule["id"], [node["html"][:120] for node in rule["nodes"]]))
+    return found
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
-def test_no_page_is_wider_than_its_screen(open_browser, busy_shop, width):
-    page = open_browser(viewport={"width": width, "height": 640}, watch=False)
+def test_every_page_fits_every_screen_and_every_finger(open_browser, busy_shop):
+    """Nothing is wider than its screen; on a phone whatever a finger must hit is 44 pixels high."""
+    page = open_browser(watch=False)
     log_in(page, "grace")
-    wider = []
+    wrong = []
     for path in PAGES:
         page.goto(path.format(**busy_shop))
-        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            wider.append(path)
-    assert wider == []
-
-
-def test_whatever_a_finger_must_hit_is_44_pixels_high(open_browser, busy_shop):
-    page = open_browser(viewport=PHONE, watch=False)
-    log_in(page, "grace")
-    small = set()
-    for path in PAGES:
-        page.goto(path.format(**busy_shop))
-        small |= {f"{path}: {what}" for what in page.evaluate(_SMALL_TARGETS)}
-    assert small == set()
+        for width in (320, 390, 1280):
+            page.set_viewport_size({"width": width, "height": 640})
+            if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+                wrong.append(f"{path} at {width}")
+            if width < 400:
+                wrong += [f"{path} at {width}: {what}" for what in page.evaluate(_SMALL_TARGETS)]
+    assert wrong == []
 
 
 _SMALL_TARGETS = """() =>
-  [...document.querySelectorAll("button, select, input:not([type=hidden], [type=radio])")]
+  [...document.querySelectorAll("button, select, summary, input:not([type=hidden], [type=radio])")]
   .filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 44)
   .map(e => e.outerHTML.slice(0, 100))"""
+
+
+def test_a_run_is_searched_and_long_texts_are_folded(open_browser, busy_shop):
+    page = open_browser()
+    log_in(page, "grace")
+    page.goto("/sync/run/{run}".format(**busy_shop))
+    rows = page.locator("#details [data-row]").filter(visible=True)
+    expect(rows).to_have_count(1 + 50)
+    page.get_by_label("Find by").fill("4512 missing")
+    expect(rows).to_have_count(58)  # also those that were not shown at first
+    page.get_by_label("Find by").fill("nothing-like-it")
+    expect(page.locator("#filter-none")).to_be_visible()
+    page.get_by_label("Find by").fill("")
+    before = page.locator(".long").first.bounding_box()["height"]
+    page.get_by_text("Show all", exact=True).first.click()
+    assert page.locator(".long").first.bounding_box()["height"] > 5 * before
 
 
 def test_nothing_moves_after_the_page_is_drawn(open_browser, busy_shop):

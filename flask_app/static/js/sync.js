@@ -19,7 +19,7 @@ function start() {
     progress.hidden = false;
     asking = true;
     follow();
-    await press(form);
+    if ((await press(form)) && panel.dataset.then) return location.assign(panel.dataset.then);
     asking = false;
     progress.hidden = true; // unless the next look says otherwise
     busy(form, false);
@@ -27,6 +27,7 @@ function start() {
   if ("running" in panel.dataset) follow();
 }
 
+// Whether the sync was done.
 async function press(form) {
   try {
     const answer = await fetch(form.action, {
@@ -35,8 +36,10 @@ async function press(form) {
     });
     const { message } = await answer.json();
     say(message, !answer.ok);
+    return answer.ok;
   } catch {
     say(panel.querySelector("[data-answer]").dataset.failed, true);
+    return false;
   }
 }
 
@@ -83,6 +86,7 @@ function busy(form, yes) {
 
 // What the sync may have changed on this page: each part is replaced by the server's newer one.
 async function refresh() {
+  if (panel.dataset.then) return;
   const answer = await fetch(location.href).catch(() => null);
   if (!answer?.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
