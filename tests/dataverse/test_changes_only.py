@@ -14,7 +14,7 @@ from flask_app.dataverse.reading import Known, News, read_everything, watermark
 from flask_app.dataverse.retries import CallStatistics
 from flask_app.dataverse.service import DataverseService
 from flask_app.dataverse.standin import Standin
-from flask_app.models import Job, SyncRun, db
+from flask_app.models import Job, SyncRun, committing, db
 from flask_app.models.sync_run import ABANDONED, FAILED, LEASE, SUCCEEDED
 from flask_app.utils.clock import utc_now
 from tests.connected import connect, numbers, runs, sync
@@ -225,6 +225,42 @@ def test_rows_that_cannot_be_taken_do_not_make_every_login_read_everything(
     standin.delete(bad[0])
     run = login(shop)
     assert (run.is_full, run.skipped) == (True, 2)
+
+
+@pytest.fixture
+def two_of_a_number(shop: Flask, standin: Standin) -> tuple[str, str]:
+    """Two rows with one number, long unchanged: the newer one has the job, the other one waits."""
+    waiting = standin.add(imi_imnumber="4512", imi_gc="Stiles", createdon="2025-01-01T00:00:00Z")
+    first = standin.add(imi_imnumber="4512", imi_gc="Gilbane", createdon=OLD)
+    standin.add(imi_imnumber="4600", modifiedon=stamp(NOW))
+    assert [row.dataverse_id for row in sync(shop).skipped] == [waiting]
+    return first, waiting
+
+
+def test_a_row_that_waited_takes_the_job_though_it_has_not_changed_itself(
+    shop: Flask, standin: Standin, two_of_a_number: tuple[str, str]
+) -> None:
+    standin.change(two_of_a_number[0], statecode=1)
+
+    run = login(shop)
+
+    assert (run.is_full, run.rows, run.skipped) == (False, 2, 0)
+    assert jobs(shop)["4512"] == ("Stiles", "approved")
+
+
+def test_a_row_that_waited_comes_in_when_its_number_is_given_up_in_the_shop(
+    shop: Flask, two_of_a_number: tuple[str, str]
+) -> None:
+    """Dataverse tells of no change at all."""
+    with shop.app_context():
+        job = db.session.scalars(select(Job).where(Job.im_number == "4512")).one()
+        committing(lambda: job.edit({"im_number": "4512-A"}, at=NOW))
+
+    run = login(shop)
+
+    assert (run.is_full, run.added, run.skipped) == (False, 1, 0)
+    assert jobs(shop)["4512"] == ("Stiles", "approved")
+    assert jobs(shop)["4512-A"] == ("Gilbane", "approved")
 
 
 def test_more_approved_rows_than_dataverse_counts_are_still_followed(

@@ -1,7 +1,10 @@
 """Jobs follow Dataverse, the shop's own edits stay; reading changes ends where reading everything does."""
 
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +14,7 @@ from sqlalchemy import select
 from flask_app import create_app
 from flask_app.config import Config
 from flask_app.dataverse.standin import Standin
+from flask_app.dataverse.standin.clock import as_text, from_text
 from flask_app.dataverse.sync import rehearse, sync_approved_jobs
 from flask_app.models import Job, Shift, SyncRun, User, committing, db
 from flask_app.models.base import Refused
@@ -231,6 +235,18 @@ step = st.one_of(
 )
 
 
+@contextmanager
+def hours_between_steps():
+    """Let an hour of Dataverse's time pass at each step, or every change would be within the overlap."""
+    began, steps = datetime.now(UTC) - timedelta(days=2), []
+    ticking = SimpleNamespace(
+        utc_now=lambda: began + len(steps) * timedelta(hours=1), as_text=as_text, from_text=from_text
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flask_app.dataverse.standin.table.clock", ticking)
+        yield lambda: steps.append(None)
+
+
 def perform(action, which, value, standin, apps):
     rows = sorted(row["imi_jobid"] for row in standin.rows())
     row = rows[which % len(rows)] if isinstance(which, int) and rows else None
@@ -278,7 +294,7 @@ def state_of(app):
 def test_reading_changes_ends_where_reading_everything_does(history, sqlite_template, tmp_path_factory):
     folder = tmp_path_factory.mktemp("histories")
     apps = []
-    with Standin() as standin:
+    with Standin() as standin, hours_between_steps() as an_hour_passes:
         for name in ("full", "changes"):
             shutil.copy(sqlite_template, folder / f"{name}.db")
             config = Config(
@@ -292,6 +308,7 @@ def test_reading_changes_ends_where_reading_everything_does(history, sqlite_temp
                 )
             apps.append(app)
         for action in [*history, ("sync", None, None), ("sync", None, None)]:
+            an_hour_passes()
             perform(*action, standin, apps)
             if action[0] == "sync":
                 assert state_of(apps[0]) == state_of(apps[1])
