@@ -1,4 +1,4 @@
-"""The stand-in's own controls under /standin/: order faults, set limits, see what was asked. No token needed.
+"""The stand-in's own controls under /standin/: faults, limits, webhooks, what was asked. No token needed.
 
 Loopback only: the server listens nowhere else, and a foreign Host header (DNS rebinding) or a form sent from
 a web page (no JSON content type) is refused.
@@ -13,6 +13,7 @@ from .faults import Faults
 from .journal import Journal
 from .limits import Limits
 from .table import Table
+from .webhooks import Webhooks
 from .wire import ApiError, Request, Response
 
 ROOT = "/standin/"
@@ -26,16 +27,21 @@ _SHOWN = 50  # requests on the page
 class Control:
     """Answers the controls."""
 
-    def __init__(self, table: Table, faults: Faults, limits: Limits, journal: Journal) -> None:
+    def __init__(
+        self, table: Table, faults: Faults, limits: Limits, journal: Journal, webhooks: Webhooks
+    ) -> None:
         self._table = table
         self._faults = faults
         self._limits = limits
         self._journal = journal
+        self._webhooks = webhooks
         self._actions: dict[tuple[str, str], Callable[[Request], Response]] = {
             ("GET", ""): self._page,
             ("POST", "faults"): self._order_fault,
             ("DELETE", "faults"): self._clear,
             ("POST", "limits"): self._set_limits,
+            ("POST", "webhooks"): self._register_webhook,
+            ("DELETE", "webhooks"): self._forget_webhooks,
         }
 
     def answer(self, request: Request) -> Response:
@@ -44,7 +50,7 @@ class Control:
             _check_sender(request)
             action = self._actions.get((request.method, request.path.removeprefix(ROOT)))
             if action is None:
-                raise ApiError(404, "", "There is GET /standin/, POST /standin/faults, POST /standin/limits.")
+                raise ApiError(404, "", "There is GET /standin/, POST /standin/{faults,limits,webhooks}.")
             return action(request)
         except ApiError as error:
             return error.response()
@@ -67,6 +73,14 @@ class Control:
             _call(self._limits.switch_on, order)
         else:
             self._limits.switch_off()
+        return Response(204)
+
+    def _register_webhook(self, request: Request) -> Response:
+        _call(self._webhooks.register, request.payload())
+        return Response(204)
+
+    def _forget_webhooks(self, request: Request) -> Response:
+        self._webhooks.clear()
         return Response(204)
 
     def _page(self, request: Request) -> Response:
@@ -96,9 +110,9 @@ def _check_sender(request: Request) -> None:
 
 
 def _call(action: Callable[..., None], order: dict[str, Any]) -> None:
-    """Call with what the JSON says; a name that the action does not take is the sender's slip."""
+    """Call with what the JSON says; what the action does not take is the sender's slip."""
     try:
         inspect.signature(action).bind(**order)
         action(**order)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ApiError(400, "", f"{error}") from error

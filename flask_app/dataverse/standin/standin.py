@@ -22,6 +22,7 @@ from .schema import APPROVED, COLUMNS, Row
 from .server import Server
 from .table import Table, etag
 from .tokens import TokenDesk
+from .webhooks import Webhooks
 from .wire import ApiError, Request, Response, unknown_segment
 
 EXAMPLE: Row = {
@@ -70,7 +71,8 @@ class Standin:
         self._port = port
         self._directory = Path(directory) if directory else None
         self._journal = Journal(log)
-        self._table = Table()
+        self.webhooks = Webhooks(log)
+        self._table = Table(self.webhooks.publish)
         self._fill(rows or (), generate_jobs(generate, seed))
         self._serve_with(ChangeTracking(self._table), read_only, max_page_size)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
@@ -88,7 +90,7 @@ class Standin:
     def _serve_with(self, tracking: ChangeTracking, read_only: bool, max_page_size: int) -> None:
         self.limits = Limits()
         self.faults = Faults(self._expire_tokens, tracking.expire)
-        self._control = Control(self._table, self.faults, self.limits, self._journal)
+        self._control = Control(self._table, self.faults, self.limits, self._journal, self.webhooks)
         self._web_api = web_api.WebApi(
             self._table, tracking, read_only=read_only, max_page_size=max_page_size
         )
@@ -107,6 +109,7 @@ class Standin:
         # A short poll, because shutdown() waits for the accept loop to look up.
         self._accepting = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._accepting.start()
+        self.webhooks.start()
         return self
 
     def stop(self) -> None:
@@ -115,6 +118,7 @@ class Standin:
             return
         self._server.stop()
         self._accepting.join()
+        self.webhooks.stop()
         self._server = None
         if self._temporary is not None:
             self._temporary.cleanup()

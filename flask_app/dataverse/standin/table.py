@@ -2,8 +2,9 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -20,10 +21,24 @@ def etag(row: Row) -> str:
     return f'W/"{row["versionnumber"]}"'
 
 
+@dataclass(frozen=True)
+class Change:
+    """What has been done to a row: `sent` by the caller, `written` with what follows from that."""
+
+    message: str  # Create, Update or Delete
+    row: Row  # as it is now; a deleted one as it was
+    sent: Row
+    written: Row
+
+
 class Table:
     """The rows by their id. A stored row is never changed, only replaced, so that a reader may keep it."""
 
-    def __init__(self) -> None:
+    def __init__(self, publish: Callable[[list[Change]], None]) -> None:
+        """`publish` is told the changes that stay, those of a transaction together, in their order."""
+        self._publish = publish
+        self._changes: list[Change] = []  # of the transaction that is open
+        self._depth = 0
         self._lock = threading.RLock()
         self._rows: dict[str, Row] = {}
         self._deleted: dict[str, int] = {}
@@ -52,31 +67,35 @@ class Table:
 
     def insert(self, columns: Row) -> Row:
         """Add a row; what is missing gets Dataverse's own defaults. Raise the 412 when the id is taken."""
-        with self._lock:
+        with self._writing():
             row_id = str(uuid.UUID(columns[KEY])) if columns.get(KEY) else str(uuid.uuid4())
             if row_id in self._rows:
                 raise already_exists()
             row = self._complete({**columns, KEY: row_id})
             self._deleted.pop(row_id, None)
             self._rows[row_id] = row
+            filled = {name: value for name, value in row.items() if value is not None}
+            self._changes.append(Change("Create", row, columns, filled))
             return row
 
     def update(self, row_id: str, columns: Row, if_match: str = "*") -> Row:
         """Change some columns of a row; `if_match` is * or the entity tag that it must still have."""
-        with self._lock:
+        with self._writing():
             row = self._checked(row_id, if_match)
             changes = {**_reason_follows_state(columns, row), KEY: row_id}
             changes.setdefault("versionnumber", self._next_version())
             changes.setdefault("modifiedon", _later_than(row["modifiedon"]))
             self._rows[row_id] = {**row, **changes}
+            self._changes.append(Change("Update", self._rows[row_id], columns, changes))
             return self._rows[row_id]
 
     def delete(self, row_id: str, if_match: str = "*") -> None:
         """Remove a row and remember that it was there."""
-        with self._lock:
-            self._checked(row_id, if_match)
+        with self._writing():
+            row = self._checked(row_id, if_match)
             del self._rows[row_id]
             self._deleted[row_id] = self._next_version()
+            self._changes.append(Change("Delete", row, {}, {}))
 
     def changes_since(self, version: int) -> tuple[list[Row], list[str], int]:
         """Return the rows changed after a version (oldest change first), the ids deleted, the version now."""
@@ -93,13 +112,28 @@ class Table:
     @contextmanager
     def atomically(self) -> Iterator[None]:
         """Undo every change made inside when something raises."""
-        with self._lock:
+        with self._writing():
             before = (dict(self._rows), dict(self._deleted))
+            told = len(self._changes)
             try:
                 yield
             except BaseException:
                 self._rows, self._deleted = before
+                del self._changes[told:]
                 raise
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold the lock; publish the changes at the end of the outermost one."""
+        with self._lock:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                if self._changes and not self._depth:
+                    changes, self._changes = self._changes, []
+                    self._publish(changes)
 
     def _checked(self, row_id: str, if_match: str) -> Row:
         row = self.get(row_id)

@@ -27,6 +27,8 @@ _WRITES = {"POST", "PATCH", "PUT", "DELETE"}
 # Fixed, so that an application's own record of who it is stays the same from one start to the next.
 _SPACE = uuid.UUID("5a7c1f2e-94d0-4a37-8f0e-2d6b1c9e4f10")
 USER_ID = str(uuid.uuid5(_SPACE, "user"))
+BUSINESS_UNIT_ID = str(uuid.uuid5(_SPACE, "business unit"))
+ORGANIZATION_ID = str(uuid.uuid5(_SPACE, "organization"))
 
 _ENTITY = r"EntityDefinitions\((?P<entity>[^()]*)\)"
 _CAST = r"(?:/Microsoft\.Dynamics\.CRM\.(?P<cast>\w+))"
@@ -119,9 +121,9 @@ def _who_am_i(request: Request, _match: "re.Match[str]") -> Response:
         200,
         {
             "@odata.context": context(request, f"{CRM}WhoAmIResponse", None),
-            "BusinessUnitId": str(uuid.uuid5(_SPACE, "business unit")),
+            "BusinessUnitId": BUSINESS_UNIT_ID,
             "UserId": USER_ID,
-            "OrganizationId": str(uuid.uuid5(_SPACE, "organization")),
+            "OrganizationId": ORGANIZATION_ID,
         },
     )
 
