@@ -202,6 +202,21 @@ def add_job(app: Flask, cast: Cast) -> Callable[..., int]:
     return add
 
 
+def synced_job(im_number: str, **columns: str) -> dict[str, str]:
+    """A row for models.job_following.insert_jobs."""
+    return {
+        "im_number": im_number,
+        "im_key": im_number,
+        "general_contractor": "Gilbane & Sons",
+        "job_scope": "Panels",
+        "job_name": "",
+        "job_address": "",
+        "dataverse_id": str(uuid4()),
+        "dataverse_fingerprint": "",
+        **columns,
+    }
+
+
 @pytest.fixture
 def log_in(app: Flask) -> Callable[[str], FlaskClient]:
     """Return a browser in which somebody of the cast is logged in."""

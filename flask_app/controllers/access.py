@@ -108,7 +108,7 @@ def _row(entity: type[E], row_id: int) -> E | None:
 
 def _is_form_of_a_page() -> bool:
     """A page without JavaScript posts a form and wants a page back; a script asks for anything or JSON."""
-    return request.accept_mimetypes.best == "text/html"
+    return "text/html" in request.accept_mimetypes.values()
 
 
 def _ask_to_log_in() -> ResponseReturnValue:

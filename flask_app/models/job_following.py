@@ -17,6 +17,7 @@ GUID_LENGTH = 36
 CHUNK = 1000  # values in one IN (...)
 INSERT_CHUNK = 5000  # rows in one INSERT
 _ONE_BY_ONE = 2000  # more jobs than this are not looked up by their keys: the whole table is read instead
+_ARRIVING = ("im_number", "im_key", *FOLLOWED, "dataverse_id", "dataverse_fingerprint")
 _STATE = ("id", "im_number", "im_key", *FOLLOWED, "dataverse_id", "standing", "fingerprint", "dataverse_says")
 
 
@@ -66,7 +67,10 @@ def _rules(dataverse_ids: Sequence[str], im_keys: Sequence[str]) -> Iterator[Col
 
 
 def insert_jobs(rows: Sequence[Mapping[str, object]], *, at: datetime) -> None:
-    """Insert active jobs that nobody typed in; raise Raced if one of their numbers has come in meanwhile."""
+    """Insert active jobs that nobody typed in, each with all columns of _ARRIVING.
+
+    Raises Raced if one of their numbers has come in meanwhile.
+    """
     same = {
         "status": ACTIVE,
         "context": "",
@@ -74,16 +78,15 @@ def insert_jobs(rows: Sequence[Mapping[str, object]], *, at: datetime) -> None:
         "created_at": at.astimezone(UTC).replace(tzinfo=None),
         "dataverse_standing": APPROVED,
     }
-    columns = ("im_number", "im_key", *FOLLOWED, "dataverse_id", "dataverse_fingerprint")
     # Below SQLAlchemy's handling of each value, which would cost as much as the insert itself.
     mark = "?" if db.engine.dialect.name == "sqlite" else "%s"
-    names = (*columns, *same)
+    names = (*_ARRIVING, *same)
     marks = ", ".join([mark] * len(names))
     statement = f"INSERT INTO jobs ({', '.join(names)}) VALUES ({marks})"  # noqa: S608  # all of it stands here
     values = tuple(same.values())
     try:
         for chunk in _chunks(rows, INSERT_CHUNK):
-            tuples = [(*map(row.get, columns), *values) for row in chunk]
+            tuples = [(*map(row.__getitem__, _ARRIVING), *values) for row in chunk]
             db.session.connection().exec_driver_sql(statement, tuples)
     except IntegrityError:
         raise Raced("Another job with this IM number was saved at this very moment.") from None

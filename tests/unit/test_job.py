@@ -8,7 +8,7 @@ from flask_app.models import Job, User, committing, db
 from flask_app.models.base import Invalid, Raced
 from flask_app.models.job import ACTIVE, INACTIVE, JobPage, im_key
 from flask_app.models.job_following import insert_jobs
-from tests.conftest import NOW, Cast
+from tests.conftest import NOW, Cast, synced_job
 
 pytestmark = pytest.mark.usefixtures("context")
 
@@ -173,11 +173,8 @@ def test_each_tab_shows_its_own_jobs(grace):
 
 
 def add_many(count: int) -> None:
-    rows = [
-        {"im_number": str(n), "im_key": str(n), "general_contractor": f"GC {n % 40}", "job_scope": "Panels",
-         "job_name": "", "job_address": "", "source": "dataverse"}
-        for n in range(10_000, 10_000 + count)
-    ]  # fmt: skip
+    numbers = range(10_000, 10_000 + count)
+    rows = [synced_job(str(n), general_contractor=f"GC {n % 40}") for n in numbers]
     committing(lambda: insert_jobs(rows, at=NOW))
 
 

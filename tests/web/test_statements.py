@@ -12,6 +12,7 @@ from flask_app.models import Job, Shift, User, committing, db
 from flask_app.models.base import make_engine
 from flask_app.models.job_following import insert_jobs
 from flask_app.utils.clock import utc_now
+from tests.conftest import synced_job
 
 PAGES = (
     "/dashboard",
@@ -51,7 +52,7 @@ def fill(jobs: int, people: int, shifts: int) -> None:
     """Jobs from Dataverse, people who are all on the clock, and finished shifts of the last weeks."""
     now = utc_now()
     db.session.execute(insert(User.__table__), [person(n, now) for n in range(people)])
-    insert_jobs([job(str(n)) for n in range(40_000, 40_000 + jobs)], at=now)
+    insert_jobs([synced_job(str(n), job_scope="x" * 255) for n in range(40_000, 40_000 + jobs)], at=now)
     user_ids, job_ids = db.session.scalars(select(User.id)).all(), db.session.scalars(select(Job.id)).all()
     rows = [
         shift(now - timedelta(hours=3 + n % 400), job_ids[n % len(job_ids)], user_ids[n % len(user_ids)])
@@ -67,16 +68,6 @@ def fill(jobs: int, people: int, shifts: int) -> None:
 def person(n: int, at: datetime) -> dict[str, object]:
     name = {"first_name": f"P{n}", "last_name": "Q", "email": f"p{n}@shop.example", "department": "CUT_SHOP"}
     return {**name, "password": "x", "created_at": at, "approved_at": at, "epoch": 0}
-
-
-def job(number: str) -> dict[str, object]:
-    words = {
-        "general_contractor": "Gilbane & Sons",
-        "job_scope": "x" * 255,
-        "job_name": "",
-        "job_address": "",
-    }
-    return {**words, "im_number": number, "im_key": number, "source": "dataverse"}
 
 
 def shift(start: datetime, job_id: int, user_id: int) -> dict[str, object]:
