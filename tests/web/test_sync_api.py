@@ -20,7 +20,7 @@ from tests.connected import PATIENCE, connect, ledger, numbers, runs, until
 
 BUTTON = "/api/process-approved-jobs"
 BROWSER = {  # Chromium's own: its last word is more specific than text/html, and must not win
-    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,"
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8,"
     "application/signed-exchange;v=b3;q=0.7"
 }
 
