@@ -144,7 +144,7 @@ def app(make_app: Callable[..., Flask]) -> Flask:
 
 
 @pytest.fixture
-def context(app: Flask) -> Iterator[Flask]:
+def app_context(app: Flask) -> Iterator[Flask]:
     """An application context, for tests of models."""
     with app.app_context():
         yield app

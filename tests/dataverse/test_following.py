@@ -30,7 +30,7 @@ def app(make_app, standin):
 
 
 @pytest.fixture
-def sync(context):
+def sync(app_context):
     """Run a sync and return its result; "login" reads only what has changed."""
 
     def run(trigger="button"):

@@ -13,7 +13,7 @@ from flask_app.models import Job, User, committing, db
 from flask_app.models.base import MAX_ATTEMPTS, Raced, breaks_rule, is_retryable, make_engine, plain
 from tests.conftest import NOW
 
-pytestmark = pytest.mark.usefixtures("context")
+pytestmark = pytest.mark.usefixtures("app_context")
 
 
 def refused(statement: str, **values: object) -> DBAPIError:
@@ -323,7 +323,7 @@ def test_a_text_of_several_lines_keeps_them_counted_as_the_browser_counts():
     assert plain("one\r\ntwo\n\tthree\0 ", lines=True) == "one\ntwo\n\tthree"
 
 
-def test_the_im_key_follows_the_im_number(context, add_job):
+def test_the_im_key_follows_the_im_number(app_context, add_job):
     job = db.session.get_one(Job, add_job("im-7a"))
     job.im_number = " im-9b"
     assert job.im_key == "IM-9B"

@@ -10,7 +10,7 @@ from flask_app.models.job import ACTIVE, INACTIVE, JobPage, im_key
 from flask_app.models.job_following import insert_jobs
 from tests.conftest import NOW, Cast, synced_job
 
-pytestmark = pytest.mark.usefixtures("context")
+pytestmark = pytest.mark.usefixtures("app_context")
 
 FORM = {"im_number": "4512", "general_contractor": "Gilbane", "job_scope": "Reception desk"}
 

@@ -9,7 +9,7 @@ from flask_app.models import LoginAttempt, committing, db
 from flask_app.models.login_attempt import PER_ACCOUNT, PER_ADDRESS, WINDOW, TooManyAttempts
 from tests.conftest import NOW
 
-pytestmark = pytest.mark.usefixtures("context")
+pytestmark = pytest.mark.usefixtures("app_context")
 MINUTE = timedelta(minutes=1)
 
 

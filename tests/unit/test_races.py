@@ -16,7 +16,7 @@ from flask_app.models.base import PROJECT
 from tests.conftest import NOW, PASSWORD
 
 Racer = subprocess.Popen[str]
-pytestmark = pytest.mark.usefixtures("context")
+pytestmark = pytest.mark.usefixtures("app_context")
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from flask_app.models.shift import CLOCK_SLACK, AlreadyOn, DepartmentTotal, JobC
 from flask_app.models.timesheet import Timesheet
 from tests.conftest import NOW, Cast
 
-pytestmark = pytest.mark.usefixtures("context")
+pytestmark = pytest.mark.usefixtures("app_context")
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 Punch = Callable[..., Shift]
 

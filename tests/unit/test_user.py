@@ -9,7 +9,7 @@ from flask_app.models.base import Invalid
 from flask_app.models.user import password_matches, password_problem
 from tests.conftest import NOW, PASSWORD, Cast
 
-pytestmark = pytest.mark.usefixtures("context")
+pytestmark = pytest.mark.usefixtures("app_context")
 
 FORM = {
     "first_name": "Mei",
