@@ -156,7 +156,8 @@ def follow(job_id: int) -> ResponseReturnValue:
 def _as_form(job: Job) -> dict[str, str]:
     fields = ("im_number", "general_contractor", "job_scope", "context", "status")
     hours = "" if job.estimated_hours is None else f"{job.estimated_hours:.2f}".removesuffix(".00")
-    return {**{field: str(getattr(job, field)) for field in fields}, "estimated_hours": hours}
+    values = {**{field: str(getattr(job, field)) for field in fields}, "estimated_hours": hours}
+    return {**values, **{f"was_{field}": text for field, text in values.items()}}
 
 
 def _form_page(job: Job | None, form: Mapping[str, str], problems: dict[str, str]) -> str:

@@ -39,7 +39,9 @@ class Decision:
     updates: dict[int, JobState] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     left_out: list[tuple[DataverseJob, str]] = field(default_factory=list)
-    linked: list[JobState] = field(default_factory=list)
+    linked: list[Change] = field(
+        default_factory=list
+    )  # from its row before ("": typed in here) to its row now
     gone: list[JobState] = field(default_factory=list)
 
 
@@ -100,10 +102,10 @@ def _place(row: DataverseJob, by_key: dict[str, JobState | None], decision: Deci
 
 def _link(job: JobState, row: DataverseJob, decision: Decision) -> None:
     """Let a job that stands here alone, or whose row is gone, follow `row` from now on."""
-    typed_by_hand = job.dataverse_id is None
+    before = job.dataverse_id or ""
     job.dataverse_id = row.dataverse_id
-    decision.linked.append(job)
-    if typed_by_hand:
+    decision.linked.append(Change(job.id, job.im_number, "link", before, row.dataverse_id))
+    if not before:
         values = values_of(row)
         job.dataverse_says = {name: values[name] for name in BY_HAND if getattr(job, name) != values[name]}
     _follow(job, row, decision)

@@ -40,7 +40,7 @@ class Plan:
         """Every change of a job that is there, as the ledger tells it."""
         decision = self.decision
         return [
-            *(Change(job.id, job.im_number, "link", "", job.dataverse_id or "") for job in decision.linked),
+            *decision.linked,
             *(Change(job.id, job.im_number, "standing", "approved", job.standing) for job in decision.gone),
             *decision.changes,
         ]
@@ -70,10 +70,13 @@ class Plan:
     def summary(self) -> str:
         """Return the run in words, whole sentences."""
         counts = self.counts()
+        relinked = sum(1 for link in self.decision.linked if link.old)
         sentences = [
             _counted(counts["added"], "1 new job came in.", "{:,} new jobs came in."),
-            _counted(counts["linked"], "1 job typed here was found in Dataverse and follows it now.",
-                     "{:,} jobs typed here were found in Dataverse and follow it now."),
+            _counted(counts["linked"] - relinked, "1 job typed in here follows Dataverse now.",
+                     "{:,} jobs typed in here follow Dataverse now."),
+            _counted(relinked, "1 job follows another row of Dataverse now, since its own is gone.",
+                     "{:,} jobs follow other rows of Dataverse now, since their own are gone."),
             _counted(counts["updated"], "1 job changed in Dataverse.", "{:,} jobs changed in Dataverse."),
             _counted(counts["gone"], "1 job is not approved in Dataverse any more.",
                      "{:,} jobs are not approved in Dataverse any more."),

@@ -92,7 +92,7 @@ class Job(Base):
         if not form.keys() & _PARSERS.keys():
             raise Invalid({"im_number": "There is nothing to change in this form."})
         db.session.refresh(self, with_for_update=True)  # a sync may be changing it at this moment
-        values = _clean({field: text for field, text in form.items() if _differs(self, field, text)})
+        values = _clean({field: text for field, text in form.items() if _is_edited(self, field, form)})
         for field, value in values.items():
             if self.dataverse_id and (field in FOLLOWED or field == "im_number"):
                 self._make_own(field)
@@ -124,10 +124,11 @@ class Job(Base):
         return self.standing not in ("", APPROVED)
 
     @classmethod
-    def gone_but_active(cls) -> Sequence[Self]:
+    def gone_but_active(cls, *, limit: int = 200) -> Sequence[Self]:
         """The jobs on the active board that are not approved in Dataverse any more, the latest first."""
         rule = (cls.status == ACTIVE, cls.standing.in_((NOT_APPROVED, DEACTIVATED, DELETED)))
-        return db.session.scalars(select(cls).where(*rule).order_by(cls.dataverse_since.desc(), cls.id)).all()
+        query = select(cls).where(*rule).order_by(cls.dataverse_since.desc(), cls.id).limit(limit)
+        return db.session.scalars(query).all()
 
     @classmethod
     def board(cls, *, status: int, search: str = "", page: int = 1, per_page: int = 20) -> "JobPage":
@@ -195,6 +196,15 @@ def _clean(form: Mapping[str, str]) -> dict[str, Any]:
     if problems:
         raise Invalid(problems)
     return values
+
+
+def _is_edited(job: Job, field: str, form: Mapping[str, str]) -> bool:
+    """Whether a form says something new. `was_<field>` is what it said when it was drawn: a sync may have
+    changed the job since, and a field that nobody touched must not bring the old text back."""
+    drawn = form.get(f"was_{field}")
+    if field in _PARSERS and drawn is not None and _as_sent(field, drawn) == _as_sent(field, form[field]):
+        return False
+    return _differs(job, field, form[field])
 
 
 def _differs(job: Job, field: str, text: str) -> bool:

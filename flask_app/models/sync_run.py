@@ -4,7 +4,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
-from sqlalchemy import JSON, Computed, ForeignKey, String, Text, Update, delete, insert, select, update
+from sqlalchemy import (
+    JSON,
+    Computed,
+    ForeignKey,
+    String,
+    Text,
+    Update,
+    delete,
+    func,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
@@ -116,6 +129,13 @@ class SyncRun(Base):
     def last_started_at(cls) -> datetime | None:
         """Return when the newest run began, by the clock of the host that ran it."""
         return db.session.scalar(select(cls.started_at).order_by(cls.id.desc()).limit(1))
+
+    @classmethod
+    def good_since(cls) -> datetime | None:
+        """Return when the last good run began, or the very first run if none was good; None before that."""
+        good = select(func.max(cls.started_at)).where(cls.outcome == SUCCEEDED).scalar_subquery()
+        first = select(func.min(cls.started_at)).scalar_subquery()
+        return db.session.scalar(select(type_coerce(func.coalesce(good, first), UtcDateTime)))
 
     @classmethod
     def last_success(cls) -> Self | None:

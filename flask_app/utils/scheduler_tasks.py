@@ -145,7 +145,7 @@ def timed_tasks() -> list[TimedTask]:
 
 @dataclass(frozen=True, slots=True)
 class SyncTrouble:
-    """Why an admin should look at the sync: it was due at `missed`; the last good one was `stale_since`."""
+    """Why an admin should look at the sync: it was due at `missed`; none has worked since `stale_since`."""
 
     missed: datetime | None
     stale_since: datetime | None
@@ -155,8 +155,6 @@ def sync_trouble() -> SyncTrouble | None:
     """Return what is wrong with the sync as a whole, None if nothing is (or there is none)."""
     tasks = timed_tasks()
     missed = next((task.missed for task in tasks if task.missed), None)
-    success = SyncRun.last_success() if tasks else None
-    is_stale = success is not None and utc_now() - success.started_at > STALE
-    if not (missed or is_stale):
-        return None
-    return SyncTrouble(missed, success.started_at if success and is_stale else None)
+    since = SyncRun.good_since() if tasks else None
+    stale_since = since if since and utc_now() - since > STALE else None
+    return SyncTrouble(missed, stale_since) if missed or stale_since else None

@@ -167,7 +167,7 @@ def test_a_second_row_with_the_number_waits_until_the_first_is_gone(sync, standi
     assert [row.dataverse_id for row in sync(trigger).skipped] == [second]
     assert job().dataverse_id == first
     standin.change(first, statecode=1)
-    sync(trigger)
+    assert "1 job follows another row of Dataverse now" in sync(trigger).message
     assert (job().dataverse_id, job().general_contractor) == (second, "Stiles")
     assert Leftover.everything() == []
 

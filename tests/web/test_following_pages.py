@@ -62,6 +62,22 @@ def follow(browser: FlaskClient, job: Job, field: str) -> str:
 # --- edited here, and handed back
 
 
+def test_a_form_that_was_open_during_a_sync_brings_no_old_text_back(
+    app: Flask, grace: FlaskClient, row: str, standin: Standin
+) -> None:
+    job = job_of(app)
+    form = dict(re.findall(r'name="(was_\w+)" value="([^"]*)"', grace.get(f"/edit/job/{job.id}").text))
+    assert form["was_general_contractor"] == "Gilbane"
+    standin.change(row, imi_gc="Suffolk")
+    sync(app)
+
+    edit(grace, job, **form, general_contractor="Gilbane", job_scope="Desk", estimated_hours="40")
+
+    after = job_of(app)
+    assert (after.general_contractor, after.job_scope) == ("Suffolk", "Desk")
+    assert after.dataverse_says == {"job_scope": "Reception desk"}
+
+
 def test_a_job_that_nobody_has_edited_is_not_marked(app: Flask, grace: FlaskClient, row: str) -> None:
     page = page_of(grace, job_of(app))
 

@@ -20,7 +20,7 @@ from flask_app.utils.scheduler_tasks import DAILY_SYNC, timed_tasks
 from tests.connected import connected_quietly, words
 from tests.servers import free_port
 
-STALE = "The last good sync was "
+STALE = "No sync has worked since "
 MISSED = "The daily sync was due "
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 SIX = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)  # 6:00 AM in the shop, a Monday in winter
@@ -68,7 +68,17 @@ def test_admins_are_told_that_the_last_good_sync_is_older_than_26_hours(
 
     assert banner(app, log_in, SIX + 26 * HOUR, page=page) == ""
     late = banner(app, log_in, SIX + 26 * HOUR + MINUTE, page=page)
-    assert late.startswith("The last good sync was 11/23/2026 06:00 AM")
+    assert late.startswith("No sync has worked since 11/23/2026 06:00 AM")
+
+
+def test_admins_are_told_that_no_sync_has_ever_worked(app: Flask, cast, log_in) -> None:
+    assert banner(app, log_in, SIX + 48 * HOUR) == ""  # nobody has tried yet
+
+    had_run(app, SIX, outcome=FAILED)
+    had_run(app, SIX + 24 * HOUR, outcome=FAILED)
+    had_fired(app, SIX + 24 * HOUR)
+
+    assert banner(app, log_in, SIX + 27 * HOUR).startswith("No sync has worked since 11/23/2026 06:00 AM")
 
 
 def test_a_good_sync_of_any_kind_ends_the_trouble(app: Flask, cast, log_in) -> None:
