@@ -1,12 +1,9 @@
 """What is new in Dataverse: reads it page by page, and keeps only what the shop does not know yet."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from threading import Thread
-from typing import TypeVar
 
 from flask_app.dataverse.retries import CallStatistics
 from flask_app.dataverse.service import (
@@ -20,8 +17,6 @@ from flask_app.dataverse.service import (
     Page,
     is_guid,
 )
-
-T = TypeVar("T")
 
 # A row can be saved with a time that is a little past when others have been read already.
 OVERLAP = timedelta(minutes=5)
@@ -106,31 +101,8 @@ def watermark(news: News, *, before: datetime | None, now: datetime) -> datetime
     return min(latest, now) if latest else None
 
 
-def _ahead(pages: Iterable[T]) -> Iterator[T]:
-    """Yield the pages while the next one is already being waited for."""
-    coming = iter(pages)
-    page = _asked_for(coming)
-    while (read := page.result()) is not None:
-        page = _asked_for(coming)
-        yield read
-
-
-def _asked_for(coming: Iterator[T]) -> Future[T | None]:
-    """Ask for the next page in a thread that nobody waits for: the program can end while Dataverse hangs."""
-    page: Future[T | None] = Future()
-
-    def ask() -> None:
-        try:
-            page.set_result(next(coming, None))
-        except BaseException as error:  # noqa: BLE001  # raised where the page is waited for
-            page.set_exception(error)
-
-    Thread(target=ask, name="next-page", daemon=True).start()
-    return page
-
-
 def _take_pages(pages: Iterable[Page], known: Known, news: News, on_page: OnPage) -> None:
-    for page in _ahead(pages):
+    for page in pages:
         news.latest = max(news.latest, page.latest)
         # Rows can move between pages while they are read: then the same one comes twice, not a second.
         news.unchanged += len(set(page.same) - news.approved)

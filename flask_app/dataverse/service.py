@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Self
 from uuid import UUID
 
+from flask_app.dataverse.ahead import ahead
 from flask_app.dataverse.client import FORMATTED, CallStatistics, DataverseClient, Row
 
 ENTITY_SET = "imi_jobs"
@@ -180,9 +181,10 @@ class DataverseService:
             yield {row_id: found.get(row_id, "deleted") for row_id in some}
 
     def _pages(self, filter_clause: str, statistics: CallStatistics | None) -> Iterator[list[Row]]:
-        return self._client.pages(
+        pages = self._client.pages(
             ENTITY_SET, select=_COLUMNS, orderby=_ORDER, filter_clause=filter_clause, statistics=statistics
         )
+        return ahead(pages)
 
 
 def job_from(row: Row) -> Approved:

@@ -95,7 +95,8 @@ def test_pages_come_one_by_one_with_statistics(cloud: Cloud) -> None:
     so_far = CallStatistics()
     pages = DataverseService(new_client()).approved_pages(so_far)
 
-    assert len(next(pages).rows) == so_far.rows == 1
+    assert len(next(pages).rows) == 1
+    assert so_far.rows in (1, 3)  # the second page may be there already
     assert len(next(pages).rows) == 2
     assert so_far.rows == 3
 
