@@ -1,13 +1,18 @@
 """The shop's entities, their rules and their named queries. Importing this package declares every table."""
 
+from flask_app.models.audit import Audit
 from flask_app.models.base import Base, committing, db
+from flask_app.models.correction import Correction
+from flask_app.models.dismissal import Dismissal
 from flask_app.models.job import Job
 from flask_app.models.login_attempt import LoginAttempt
 from flask_app.models.shift import Shift
+from flask_app.models.shop_rules import DepartmentRule, Holiday
 from flask_app.models.sync_run import SyncRun, SyncSkip
 from flask_app.models.task_run import TaskRun
 from flask_app.models.user import User
 
 __all__ = [
-    "Base", "Job", "LoginAttempt", "Shift", "SyncRun", "SyncSkip", "TaskRun", "User", "committing", "db",
+    "Audit", "Base", "Correction", "DepartmentRule", "Dismissal", "Holiday", "Job", "LoginAttempt", "Shift",
+    "SyncRun", "SyncSkip", "TaskRun", "User", "committing", "db",
 ]  # fmt: skip

@@ -55,6 +55,8 @@ class Shift(Base):
         CheckConstraint("updated_at IS NULL OR updated_at >= created_at", name="ends_after_start"),
         Index("ix_shifts_user_id_created_at", "user_id", "created_at"),
         Index("ix_shifts_job_id_created_at", "job_id", "created_at"),
+        # Holds all that a sum of hours needs: a report reads no row of the table.
+        Index("ix_shifts_created_at", "created_at", "user_id", "job_id", "updated_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -64,6 +66,9 @@ class Shift(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     note: Mapped[str] = mapped_column(Text, default="")
     punch_key: Mapped[str | None] = mapped_column(String(36), unique=True)
+    edited_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)  # set: not as it was punched
+    # Set: nobody punched this end, the auto clock-out assumed it and nobody has confirmed it yet.
+    assumed_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     open_for: Mapped[int | None] = mapped_column(
         Computed("CASE WHEN updated_at IS NULL THEN user_id END", persisted=False), unique=True, deferred=True
     )

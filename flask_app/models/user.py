@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Self
 
 from flask_bcrypt import Bcrypt
@@ -42,6 +42,10 @@ class User(Base):
     updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: waits for an admin
     deleted_date: Mapped[datetime | None] = mapped_column(UtcDateTime)  # set: deactivated
+    on_active_roster: Mapped[bool] = mapped_column(default=True)  # expected at the clock on working days
+    hire_date: Mapped[date | None]  # the first and the last day of work; None: not known, or not yet
+    leave_date: Mapped[date | None]
+    must_change_password: Mapped[bool] = mapped_column(default=False)  # an admin gave them this one
     epoch: Mapped[int] = mapped_column(default=0)  # raised to end every session of this user
 
     @property

@@ -1,0 +1,98 @@
+"""The audit: who changed what, when, from what to what, and why. Rows are written once and never changed."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time
+from typing import Any, Self
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, event, select
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+
+from flask_app.models.base import Base, Invalid, UtcDateTime, db, plain, words
+from flask_app.models.user import User
+
+SHIFT, JOB, USER, SETTING = "shift", "job", "user", "setting"
+ADDED, CHANGED, DELETED = "added", "changed", "deleted"
+REASON_MAX = 500
+
+
+class Audit(Base):
+    """One change of one thing. `by` is None where the clock itself did it, such as the auto clock-out.
+
+    `changes` maps a field to [old, new]; instants are texts like 2026-11-23T12:02:00Z, days like
+    2026-11-23, jobs their IM numbers, None nothing. `person` is whose shift or account it is, None for
+    jobs and settings. Secrets (passwords) never stand in it.
+    """
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_entity", "entity", "entity_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    entity: Mapped[str] = mapped_column(words(SHIFT, JOB, USER, SETTING))
+    entity_id: Mapped[int | None]
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    subject: Mapped[str] = mapped_column(String(255))  # what it was, in words, also when it is gone
+    action: Mapped[str] = mapped_column(words(ADDED, CHANGED, DELETED))
+    changes: Mapped[dict[str, list[str | None]]] = mapped_column(JSON, nullable=True)
+    reason: Mapped[str] = mapped_column(Text, default="")
+
+    by: Mapped[User | None] = relationship(foreign_keys=[by_id])
+    person: Mapped[User | None] = relationship(foreign_keys=[person_id])
+
+    @classmethod
+    def record(
+        cls,
+        action: str,
+        entity: str,
+        entity_id: int | None,
+        *,
+        subject: str,
+        by: User | None,
+        at: datetime,
+        changes: Mapping[str, tuple[object, object]] | None = None,
+        person_id: int | None = None,
+        reason: str = "",
+    ) -> None:
+        """Write down one change, in the transaction that makes it; a change of nothing leaves no row."""
+        texts = {field: [as_text(old), as_text(new)] for field, (old, new) in (changes or {}).items()}
+        texts = {field: pair for field, pair in texts.items() if pair[0] != pair[1]}
+        if not texts and action == CHANGED:
+            return
+        who = by.id if by else None
+        row = cls(at=at, by_id=who, entity=entity, entity_id=entity_id, person_id=person_id, action=action)
+        row.subject, row.changes, row.reason = subject[:255], texts, reason
+        db.session.add(row)
+
+    @classmethod
+    def of(cls, entity: str, entity_id: int) -> Sequence[Self]:
+        """The changes of one thing with who made them, latest first."""
+        query = select(cls).where(cls.entity == entity, cls.entity_id == entity_id)
+        return db.session.scalars(query.options(joinedload(cls.by)).order_by(cls.id.desc())).all()
+
+
+def as_text(value: object) -> str | None:
+    """Return how the audit writes a value down."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def checked_reason(text: str) -> str:
+    """Return why somebody's hours are changed, or raise Invalid."""
+    text = plain(text)
+    if not text:
+        raise Invalid({"reason": "Say why in a few words. It stays with the shift."})
+    if len(text) > REASON_MAX:
+        raise Invalid({"reason": f"The reason is too long: at most {REASON_MAX} characters."})
+    return text
+
+
+@event.listens_for(Audit, "before_update")
+@event.listens_for(Audit, "before_delete")
+def _refuse(_mapper: Any, _connection: Any, _target: Audit) -> None:
+    raise TypeError("an audit row is never changed")
