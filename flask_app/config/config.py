@@ -24,6 +24,7 @@ DATAVERSE_REQUIRED = (
 SETTINGS = (
     "DATABASE_URL", "SECRET_KEY", *DATAVERSE_REQUIRED, "DATAVERSE_AUTHORITY", "DATAVERSE_CA_BUNDLE",
     "USE_DATAVERSE", "SHOP_TIMEZONE", "SYNC_TIME", "LOGIN_SYNC_MINUTES", "REGISTRATION",
+    "MEAL_MINUTES", "MEAL_AFTER_HOURS", "SPLIT_AT_MIDNIGHT",
     "HOST", "PORT", "TRUSTED_PROXIES", "DATABASE_CA_BUNDLE",
 )  # fmt: skip
 
@@ -60,6 +61,9 @@ class Config:
     sync_time: time = time(6, 0)
     login_sync_minutes: int = 5
     registration: str = "approval"
+    meal_minutes: int = 0  # 0: no meal rule
+    meal_after: int = 4 * 60  # minutes
+    split_at_midnight: bool = False
     host: str = "127.0.0.1"
     port: int = 5000
     trusted_proxies: int = 0
@@ -87,6 +91,9 @@ class Config:
             sync_time=reader.read("SYNC_TIME", _time_of_day, time(6, 0)),
             login_sync_minutes=reader.read("LOGIN_SYNC_MINUTES", _number(0, 1440), 5),
             registration=reader.read("REGISTRATION", _registration, "approval"),
+            meal_minutes=reader.read("MEAL_MINUTES", _number(0, 240), 30 if demo else 0),
+            meal_after=reader.read("MEAL_AFTER_HOURS", _minutes_of_hours, 4 * 60),
+            split_at_midnight=reader.read("SPLIT_AT_MIDNIGHT", _switch, False),
             host=reader.values["HOST"] or "127.0.0.1",
             port=reader.read("PORT", _number(1, 65535), 5000),
             trusted_proxies=reader.read("TRUSTED_PROXIES", _number(0, 5), 0),
@@ -213,6 +220,12 @@ def _registration(text: str) -> str:
     if text not in REGISTRATION_CHOICES:
         raise ValueError(f"should be one of {', '.join(REGISTRATION_CHOICES)}")
     return text
+
+
+def _minutes_of_hours(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,2})?", text) or float(text) > 24:
+        raise ValueError("should be a number of hours from 0 to 24, such as 4 or 4.5")
+    return round(float(text) * 60)
 
 
 def _number(least: int, most: int) -> Callable[[str], int]:

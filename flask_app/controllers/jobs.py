@@ -1,13 +1,13 @@
 """The job board, one job's page, and the admins' forms for jobs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.config import settings
 from flask_app.controllers.access import (
     admin_required,
     current_user,
@@ -16,12 +16,14 @@ from flask_app.controllers.access import (
     login_required,
     my_shift,
 )
+from flask_app.controllers.pages import time_rules, today
 from flask_app.models import Job, Shift, SyncRun, committing
 from flask_app.models.base import Invalid, Refused
+from flask_app.models.hours import timesheet_of
 from flask_app.models.job import ACTIVE, INACTIVE
 from flask_app.models.shift import NOTE_MAX
 from flask_app.models.timesheet import Line, Timesheet, worked_minutes
-from flask_app.utils.clock import day_bounds, utc_now
+from flask_app.utils.clock import utc_now
 
 bp = Blueprint("jobs", __name__)
 
@@ -31,14 +33,13 @@ SHIFTS_PER_PAGE = 100
 @bp.get("/dashboard")
 @login_required
 def dashboard() -> ResponseReturnValue:
-    user, now, zone = current_user(), utc_now(), settings().shop_timezone
-    start, end = day_bounds(now.astimezone(zone).date(), zone)
+    user, now = current_user(), utc_now()
     shift, success = my_shift(), SyncRun.last_success()
     return render_template(
         "jobs/dashboard.html",
         shift=shift,
         minutes=worked_minutes(shift.started_at, max(now, shift.started_at)) if shift else 0,
-        today_minutes=Timesheet(Shift.of(user, start=start, end=end), zone=zone, now=now).minutes,
+        today_minutes=timesheet_of(user, today(), today(), time_rules(), now=now).minutes,
         recent=Shift.recent_jobs(user),
         on_now=Shift.all_open(),
         synced_at=success.started_at if success else None,
@@ -94,7 +95,7 @@ def show(job_id: int) -> ResponseReturnValue:
 
 def _by_department(shifts: Sequence[Shift]) -> list[tuple[str, list[Line[Shift]]]]:
     """Group shifts, latest first within each department, with what each is worth."""
-    sheet = Timesheet(shifts, zone=settings().shop_timezone, now=utc_now())
+    sheet = Timesheet(shifts, rules=replace(time_rules(), split_at_midnight=False), now=utc_now())
     lines = [line for day in reversed(sheet.days) for line in reversed(day.lines)]
     lines.sort(key=lambda line: line.shift.user.department)
     return [

@@ -11,6 +11,7 @@ from flask import Flask, request, url_for
 from flask_app.config import settings
 from flask_app.controllers.access import me, my_shift
 from flask_app.models import db
+from flask_app.models.timesheet import TimeRules
 from flask_app.models.user import DEPARTMENTS
 from flask_app.utils.clock import utc_now
 from flask_app.utils.scheduler_tasks import sync_trouble
@@ -55,6 +56,22 @@ def hours(minutes: int) -> str:
 def iso(instant: datetime) -> str:
     """2026-11-23T12:02:00Z, for scripts and <time>"""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def time_rules() -> TimeRules:
+    """Return how this shop counts its hours."""
+    config = settings()
+    return TimeRules(
+        config.shop_timezone,
+        meal_minutes=config.meal_minutes,
+        meal_after=config.meal_after,
+        split_at_midnight=config.split_at_midnight,
+    )
+
+
+def today() -> date:
+    """Return the shop's day."""
+    return utc_now().astimezone(settings().shop_timezone).date()
 
 
 def static_url(name: str) -> str:

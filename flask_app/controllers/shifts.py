@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.config import settings
 from flask_app.controllers.access import (
     current_user,
     job_or_404,
@@ -14,11 +13,12 @@ from flask_app.controllers.access import (
     own_shift_or_403,
     user_or_404,
 )
-from flask_app.controllers.pages import clock
+from flask_app.controllers.pages import clock, time_rules, today
 from flask_app.models import Shift, User, committing
 from flask_app.models.base import Refused
+from flask_app.models.hours import timesheet_of
 from flask_app.models.timesheet import Timesheet
-from flask_app.utils.clock import day_bounds, utc_now, week_start
+from flask_app.utils.clock import utc_now, week_start
 
 bp = Blueprint("shifts", __name__)
 
@@ -84,30 +84,27 @@ def punch_out(shift_id: int) -> ResponseReturnValue:
 @bp.get("/my/hours")
 @login_required
 def hours() -> ResponseReturnValue:
-    now, zone = utc_now(), settings().shop_timezone
-    today = now.astimezone(zone).date()
-    this_week = week_start(today)
+    this_day = today()
+    this_week = week_start(this_day)
     last = min(_date("to") or this_week + timedelta(days=6), this_week + timedelta(days=6))
     first = week_start(last) + timedelta(weeks=1) - PERIOD
     sheet = _timesheet(first, week_start(last) + timedelta(days=6))
-    current = sheet if last >= today else _timesheet(this_week, today)
+    current = sheet if last >= this_day else _timesheet(this_week, this_day)
     return render_template(
         "shifts/hours.html",
         timesheet=sheet,
         first=first,
-        last=min(last, today),
+        last=min(last, this_day),
         earlier=url_for("shifts.hours", to=(first - timedelta(days=1)).isoformat()),
-        later=url_for("shifts.hours", to=(last + PERIOD).isoformat()) if last < today else None,
-        today_minutes=current.on(today).minutes,
+        later=url_for("shifts.hours", to=(last + PERIOD).isoformat()) if last < this_day else None,
+        today_minutes=current.on(this_day).minutes,
         week_minutes=sum(week.minutes for week in current.weeks if week.start == this_week),
     )
 
 
 def _timesheet(first: date, last: date) -> Timesheet[Shift]:
-    """My shifts that began from the local day `first` to `last`, both included."""
-    zone = settings().shop_timezone
-    start, end = day_bounds(first, zone)[0], day_bounds(last, zone)[1]
-    return Timesheet(Shift.of(current_user(), start=start, end=end), zone=zone, now=utc_now())
+    """My hours that count from the shop's day `first` to `last`, both included."""
+    return timesheet_of(current_user(), first, last, time_rules(), now=utc_now())
 
 
 def _number(field: str) -> int:

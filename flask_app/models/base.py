@@ -130,29 +130,38 @@ def words(*choices: str) -> Enum:
     return Enum(*choices, native_enum=False, length=20, create_constraint=False, validate_strings=True)
 
 
-class minutes_between(FunctionElement[int]):  # noqa: N801  # reads as the SQL function that it is
-    """SQL twin of timesheet.worked_minutes: clock minutes from the first instant to the second."""
+class clock_minutes(FunctionElement[int]):  # noqa: N801  # reads as the SQL function that it is
+    """The minutes from 1970 to an instant, cut, not rounded: a punch as the clock shows it."""
 
     type = Integer()
     inherit_cache = True
 
 
-@compiles(minutes_between)
+@compiles(clock_minutes)
 def _minutes_on_mysql(element: Any, compiler: Any, **options: Any) -> str:
-    start, end = (
-        f"(TIMESTAMPDIFF(SECOND, '1970-01-01', {compiler.process(clause, **options)}) DIV 60)"
-        for clause in element.clauses
-    )
-    return f"({end} - {start})"
+    return f"(TIMESTAMPDIFF(SECOND, '1970-01-01', {compiler.process(element.clauses, **options)}) DIV 60)"
 
 
-@compiles(minutes_between, "sqlite")
+@compiles(clock_minutes, "sqlite")
 def _minutes_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    start, end = (
-        f"(CAST(strftime('%s', {compiler.process(clause, **options)}) AS INTEGER) / 60)"
-        for clause in element.clauses
-    )
-    return f"({end} - {start})"
+    return f"(CAST(strftime('%s', {compiler.process(element.clauses, **options)}) AS INTEGER) / 60)"
+
+
+class whole_days(FunctionElement[int]):  # noqa: N801
+    """Minutes since 1970 as whole days since then."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(whole_days)
+def _days_on_mysql(element: Any, compiler: Any, **options: Any) -> str:
+    return f"(({compiler.process(element.clauses, **options)}) DIV 1440)"
+
+
+@compiles(whole_days, "sqlite")
+def _days_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return f"(({compiler.process(element.clauses, **options)}) / 1440)"
 
 
 def make_engine(url: str, ca_bundle: str | None = None) -> Engine:

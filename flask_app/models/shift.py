@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Self
+from hashlib import sha256
+from typing import Any, Self
 from uuid import UUID
 
 from sqlalchemy import (
@@ -18,16 +19,18 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    or_,
     select,
 )
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, contains_eager, joinedload, mapped_column, relationship
 
-from flask_app.models.base import Base, Raced, Refused, UtcDateTime, db, minutes_between, plain
+from flask_app.models.base import Base, Raced, Refused, UtcDateTime, clock_minutes, db, plain
 from flask_app.models.job import Job
 from flask_app.models.user import User
 
 NOTE_MAX = 500
+RECENT = 100  # how far back a list of somebody's latest jobs looks
 CLOCK_SLACK = timedelta(minutes=2)  # by how much the clocks of two web hosts may differ
 
 
@@ -80,13 +83,19 @@ class Shift(Base):
     def is_open(self) -> bool:
         return self.ended_at is None
 
+    @property
+    def version(self) -> str:
+        """What is compared to tell whether somebody changed the shift meanwhile."""
+        parts = (self.started_at, self.ended_at, self.job_id, self.assumed_at, self.edited_at, self.note)
+        return sha256(repr(parts).encode()).hexdigest()[:16]
+
     @classmethod
     def start(cls, worker: User, job: Job, *, at: datetime, note: str = "", punch_key: str = "") -> Self:
         """Punch `worker` in on `job`, punching them out of whatever was open, both at the same instant.
 
         The same `punch_key` again returns the shift that it started. Raises PunchRefused.
         """
-        note, key = _note(note), _punch_key(punch_key)
+        note, key = checked_note(note), _punch_key(punch_key)
         worker = User.locked(worker.id)
         if key and (known := db.session.scalar(select(cls).where(cls.punch_key == key))):
             return known._repeated_by(worker)
@@ -97,13 +106,13 @@ class Shift(Base):
             at = last._close(at) if last.is_open else last._no_earlier(at)
         shift = cls(user_id=worker.id, job_id=job.id, job=job, started_at=at, note=note, punch_key=key)
         db.session.add(shift)
-        _flush_guarded()
+        flush_guarded()
         return shift
 
     def end(self, *, at: datetime) -> bool:
         """Punch out. Return False, changing nothing, if the shift had already ended."""
         User.locked(self.user_id)
-        db.session.refresh(self, ["started_at", "ended_at"])
+        db.session.refresh(self, ["started_at", "ended_at", "assumed_at"])
         if not self.is_open:
             return False
         self._close(at)
@@ -112,7 +121,7 @@ class Shift(Base):
     def _close(self, at: datetime) -> datetime:
         """End at `at`, never before the start; return the end."""
         self.ended_at = at = self._no_earlier(at)
-        _flush_guarded()
+        flush_guarded()
         return at
 
     def _no_earlier(self, at: datetime) -> datetime:
@@ -140,6 +149,18 @@ class Shift(Base):
         return cls.open_of(user) or db.session.scalar(closed.limit(1))
 
     @classmethod
+    def overlapping(
+        cls, person: User, started_at: datetime, ended_at: datetime | None, *, but: "Shift | None" = None
+    ) -> Self | None:
+        """The first shift of `person` at that time; two that only touch don't overlap, two open ones do."""
+        query = select(cls).where(cls.user_id == person.id, or_(cls.ended_at > started_at, _open()))
+        if ended_at is not None:
+            query = query.where(cls.started_at < ended_at)
+        if but is not None:
+            query = query.where(cls.id != but.id)
+        return db.session.scalar(query.options(joinedload(cls.job)).order_by(cls.started_at).limit(1))
+
+    @classmethod
     def all_open(cls) -> Sequence[Self]:
         """Every open shift with its job and person, longest first."""
         query = select(cls).where(_open()).options(joinedload(cls.job), joinedload(cls.user))
@@ -152,9 +173,14 @@ class Shift(Base):
         return db.session.scalars(query.order_by(cls.started_at, cls.id)).all()
 
     @classmethod
-    def of(cls, user: User, *, start: datetime, end: datetime) -> Sequence[Self]:
-        """The shifts of `user` that began in [start, end), latest first, with their jobs."""
-        query = select(cls).where(cls.user_id == user.id, cls.started_at >= start, cls.started_at < end)
+    def of(cls, user: User, *, start: datetime, end: datetime, reaching: bool = False) -> Sequence[Self]:
+        """The shifts of `user` that began in [start, end), latest first, with their jobs.
+
+        With `reaching` also those that began before and went on into it.
+        """
+        began = cls.started_at >= start
+        rule = or_(began, cls.ended_at > start, _open()) if reaching else began
+        query = select(cls).where(cls.user_id == user.id, cls.started_at < end, rule)
         return db.session.scalars(query.options(joinedload(cls.job)).order_by(cls.started_at.desc())).all()
 
     @classmethod
@@ -167,8 +193,7 @@ class Shift(Base):
     @classmethod
     def job_totals(cls, job: Job, *, now: datetime) -> list["DepartmentTotal"]:
         """Return what each department has worked on `job` up to `now`, by name."""
-        now_or_start = case((cls.started_at > now, cls.started_at), else_=literal(now, UtcDateTime))
-        minutes = func.sum(minutes_between(cls.started_at, func.coalesce(cls.ended_at, now_or_start)))
+        minutes = func.sum(clock_minutes(end_or_now(now)) - clock_minutes(cls.started_at))
         people = func.count(func.distinct(cls.user_id))
         query = select(User.department, func.count(), people, minutes).join(cls.user)
         rows = db.session.execute(query.where(cls.job_id == job.id).group_by(User.department)).all()
@@ -186,9 +211,12 @@ class Shift(Base):
 
     @classmethod
     def recent_jobs(cls, user: User, *, limit: int = 6) -> Sequence[Job]:
-        """The active jobs that `user` worked on last, the latest first."""
-        last = func.max(cls.started_at).label("last")
-        ranked = select(cls.job_id, last).where(cls.user_id == user.id).group_by(cls.job_id).subquery()
+        """The active jobs that `user` worked on last, the latest first, of the last RECENT shifts."""
+        latest = select(cls.job_id, cls.started_at).where(cls.user_id == user.id)
+        latest = latest.order_by(cls.started_at.desc()).limit(RECENT)  # else it grows with the years
+        mine = latest.subquery()
+        last = func.max(mine.c.started_at).label("last")
+        ranked = select(mine.c.job_id, last).group_by(mine.c.job_id).subquery()
         query = select(Job).join(ranked, ranked.c.job_id == Job.id).where(Job.status == 1)
         return db.session.scalars(query.order_by(ranked.c.last.desc(), Job.id.desc()).limit(limit)).all()
 
@@ -201,6 +229,12 @@ class DepartmentTotal:
     shifts: int
     people: int
     minutes: int
+
+
+def end_or_now(now: datetime) -> ColumnElement[Any]:
+    """The end of a shift; of an open one now, or its start where another host's clock was ahead."""
+    ahead = case((Shift.started_at > now, Shift.started_at), else_=literal(now, UtcDateTime))
+    return func.coalesce(Shift.ended_at, ahead)
 
 
 def _open() -> ColumnElement[bool]:
@@ -217,7 +251,7 @@ def _check_may_start(worker: User, job: Job) -> None:
         raise JobClosed(f"Job {job.im_number} is closed. Choose another, or ask an admin to open it.")
 
 
-def _note(text: str) -> str:
+def checked_note(text: str) -> str:
     text = plain(text)
     if len(text) > NOTE_MAX:
         raise PunchRefused(f"The note is too long ({len(text)} characters): at most {NOTE_MAX}.")
@@ -233,7 +267,7 @@ def _punch_key(text: str) -> str | None:
         raise PunchRefused("The form is damaged. Reload the page and try again.") from None
 
 
-def _flush_guarded() -> None:
+def flush_guarded() -> None:
     try:
         db.session.flush()
     except IntegrityError:

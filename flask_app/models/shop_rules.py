@@ -31,9 +31,7 @@ class DepartmentRule(Base):
 
     @classmethod
     def usual(cls, department: str) -> Self:
-        return cls(
-            department=department, clocks_out=True, clock_out_at=CLOCK_OUT_AT, assumed_end=ASSUMED_END
-        )
+        return cls(department=department, clocks_out=True, clock_out_at=CLOCK_OUT_AT, assumed_end=ASSUMED_END)
 
 
 class Holiday(Base):

@@ -8,7 +8,7 @@ import pytest
 
 from flask_app.models import Job, Shift, User, committing, db
 from flask_app.models.shift import CLOCK_SLACK, AlreadyOn, DepartmentTotal, JobClosed, PunchRefused
-from flask_app.models.timesheet import Timesheet
+from flask_app.models.timesheet import TimeRules, Timesheet
 from tests.conftest import NOW, Cast
 
 pytestmark = pytest.mark.usefixtures("app_context")
@@ -212,7 +212,7 @@ def test_a_jobs_totals_are_those_of_its_shifts(cast, desk, doors):
     job = db.session.get_one(Job, desk)
     totals = Shift.job_totals(job, now=now)
     assert totals == [DepartmentTotal("CNC_SHOP", 1, 1, 180), DepartmentTotal("CUT_SHOP", 2, 1, 120)]
-    shown = Timesheet(Shift.on_job(job, limit=99), zone=now.tzinfo, now=now)
+    shown = Timesheet(Shift.on_job(job, limit=99), rules=TimeRules(now.tzinfo), now=now)
     assert sum(total.minutes for total in totals) == shown.minutes
 
 

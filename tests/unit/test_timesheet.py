@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select, type_coerce
 
-from flask_app.models.base import UtcDateTime, make_engine, minutes_between
-from flask_app.models.timesheet import Timesheet, worked_minutes
+from flask_app.models.base import UtcDateTime, clock_minutes, make_engine
+from flask_app.models.timesheet import TimeRules, Timesheet, worked_minutes
 
 NEW_YORK = ZoneInfo("America/New_York")
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
@@ -21,6 +21,7 @@ NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 class Punches:
     started_at: datetime
     ended_at: datetime | None
+    user_id: int = 1
 
 
 def utc(*parts: int) -> datetime:
@@ -28,7 +29,7 @@ def utc(*parts: int) -> datetime:
 
 
 def sheet(*shifts: Punches, now: datetime = NOW) -> Timesheet[Punches]:
-    return Timesheet(shifts, zone=NEW_YORK, now=now)
+    return Timesheet(shifts, rules=TimeRules(NEW_YORK), now=now)
 
 
 seconds = st.integers(1_767_225_600, 1_798_761_600)  # the year 2026
@@ -131,5 +132,31 @@ def connection(database_url: str) -> Iterator[Connection]:
 @example(start=utc(1999, 12, 31, 23, 59, 59), length=61)
 def test_the_database_counts_as_python_does(connection, start, length):
     end = start + timedelta(seconds=length)
-    minutes = minutes_between(type_coerce(start, UtcDateTime), type_coerce(end, UtcDateTime))
+    first, last = (clock_minutes(type_coerce(instant, UtcDateTime)) for instant in (start, end))
+    minutes = last - first
     assert connection.scalar(select(minutes)) == worked_minutes(start, end)
+
+
+def test_the_meal_is_taken_once_from_a_persons_day_and_never_makes_more_work_worth_less():
+    rules = TimeRules(NEW_YORK, meal_minutes=30, meal_after=240)
+    assert [rules.meal(worked) for worked in (0, 240, 241, 250, 270, 480)] == [0, 0, 1, 10, 30, 30]
+    morning = Punches(utc(2026, 11, 23, 12, 2), utc(2026, 11, 23, 16, 30))
+    afternoon = Punches(utc(2026, 11, 23, 17, 10), utc(2026, 11, 23, 20, 31))
+    other = Punches(utc(2026, 11, 23, 12, 0), utc(2026, 11, 23, 17, 0), user_id=2)
+    day = Timesheet([morning, afternoon], rules=rules, now=NOW).days[0]
+    assert (day.minutes, day.meal, day.paid) == (469, 30, 439)
+    assert day.why == "7:02–11:30 + 12:10–15:31 − 0:30 meal"
+    assert Timesheet([morning, afternoon, other], rules=rules, now=NOW).meal == 60
+
+
+def test_a_shop_that_splits_at_midnight_counts_each_part_on_its_own_day():
+    night = Punches(utc(2026, 10, 31, 23, 0), utc(2026, 11, 2, 6, 0))  # 7 PM, over a day of 25 hours, to 1 AM
+    rules = TimeRules(NEW_YORK, split_at_midnight=True)
+    days = Timesheet([night], rules=rules, now=NOW).days
+    assert [(day.date, day.minutes) for day in days] == [
+        (date(2026, 10, 31), 300),
+        (date(2026, 11, 1), 25 * 60),
+        (date(2026, 11, 2), 60),
+    ]
+    assert days[0].why == "19:00–24:00"
+    assert sum(day.minutes for day in days) == sheet(night).minutes

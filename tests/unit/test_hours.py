@@ -1,0 +1,109 @@
+"""The time rule in SQL says what the time rule in Python says, whatever the shifts and the settings."""
+
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import insert, select
+
+from flask_app.models import Job, Shift, User, db
+from flask_app.models.hours import PersonDay, Selection, read_person_days, timesheet_of
+from flask_app.models.timesheet import TimeRules, Timesheet
+from tests.conftest import NOW
+
+NEW_YORK = ZoneInfo("America/New_York")
+BEGIN = datetime(2026, 10, 30, 4, 0, tzinfo=UTC)  # New York's night of 25 hours is two days later
+SPAN = 7 * 24 * 3600
+rules = st.builds(
+    TimeRules,
+    zone=st.sampled_from([NEW_YORK, ZoneInfo("Australia/Lord_Howe"), ZoneInfo("UTC")]),
+    meal_minutes=st.sampled_from([0, 30, 45]),
+    meal_after=st.sampled_from([0, 240]),
+    split_at_midnight=st.booleans(),
+)
+shift_lists = st.lists(
+    st.tuples(st.integers(0, SPAN), st.integers(0, 50 * 3600) | st.none(), st.integers(0, 2)), max_size=12
+)
+
+
+@pytest.fixture
+def shop(app_context, cast, add_job):
+    return (cast.ana, cast.luis, cast.grace), add_job("4512")
+
+
+def punched(people, job, drawn) -> list[Shift]:
+    """Replace every shift: these overlap freely, the time rule does not mind. One may be open per person."""
+    db.session.rollback()
+    db.session.execute(Shift.__table__.delete())
+    rows, on = [], set()
+    for start, length, who in drawn:
+        begin = BEGIN + timedelta(seconds=start)
+        end = None if length is None and who not in on else begin + timedelta(seconds=length or 0)
+        on |= {who} if end is None else set()
+        row = {"created_at": begin, "updated_at": end, "job_id": job, "user_id": people[who], "note": ""}
+        rows.append(row)
+    if rows:
+        db.session.execute(insert(Shift.__table__), rows)
+    return list(db.session.scalars(select(Shift).execution_options(populate_existing=True)))
+
+
+def by_hand(shifts, selection: Selection, rule: TimeRules, now: datetime) -> list[PersonDay]:
+    found, people = [], defaultdict(list)
+    for shift in shifts:
+        people[shift.user_id].append(shift)
+    for user_id, mine in sorted(people.items()):
+        sheet = Timesheet(mine, rules=rule, now=now, between=(selection.first, selection.last))
+        for day in sheet.days:
+            began = sum(line.start == line.shift.started_at for line in day.lines)
+            found.append(PersonDay(user_id, day.date, began, day.minutes, day.meal))
+    return found
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(drawn=shift_lists, rule=rules, first=st.integers(0, 8), days=st.integers(0, 8))
+@example(  # over both midnights of the day of 25 hours
+    drawn=[(19 * 3600, 40 * 3600, 0)], rule=TimeRules(NEW_YORK, split_at_midnight=True), first=0, days=8
+)
+@example(drawn=[(0, 0, 0)], rule=TimeRules(NEW_YORK, split_at_midnight=True), first=0, days=0)
+def test_sql_and_python_agree_on_every_persons_days(shop, drawn, rule, first, days):
+    people, job = shop
+    begin = date(2026, 10, 29) + timedelta(days=first)
+    selection, now = Selection(begin, begin + timedelta(days=days)), BEGIN + timedelta(days=6)
+    shifts = punched(people, job, drawn)
+    assert read_person_days(selection, rule, now=now) == by_hand(shifts, selection, rule, now)
+    ana = db.session.get_one(User, people[0])
+    sheet = timesheet_of(ana, selection.first, selection.last, rule, now=now)
+    mine = [day for day in by_hand(shifts, selection, rule, now) if day.user_id == ana.id]
+    assert [(day.date, day.minutes, day.meal) for day in sheet.days] == [
+        (day.day, day.minutes, day.meal) for day in mine
+    ]
+
+
+def test_a_selection_of_a_department_or_a_job_has_no_others_hours(shop, cast, add_job):
+    people, job = shop
+    other = add_job("4513")
+    punched(people, job, [(0, 3600, 0), (0, 7200, 1)])
+    db.session.add(Shift(user_id=cast.ana, job_id=other, started_at=NOW, ended_at=NOW + timedelta(hours=3)))
+    db.session.flush()
+    days, rule = (date(2026, 10, 1), date(2026, 11, 30)), TimeRules(NEW_YORK)
+
+    def minutes(**chosen) -> int:
+        return sum(day.minutes for day in read_person_days(Selection(*days, **chosen), rule, now=NOW))
+
+    assert minutes() == 60 + 120 + 180
+    assert minutes(department="CUT_SHOP") == 60 + 180
+    assert minutes(job_id=job) == 60 + 120
+    assert minutes(user_id=cast.ana, job_id=other) == 180
+
+
+def test_recent_jobs_look_no_further_back_than_they_need(app_context, cast, add_job):
+    old, new = add_job("1"), add_job("2")
+    rows = [(old, 500)] + [(new, n) for n in range(100, 0, -1)]
+    for job, back in rows:
+        start = NOW - timedelta(hours=back)
+        db.session.add(Shift(user_id=cast.ana, job_id=job, started_at=start, ended_at=start))
+    db.session.flush()
+    assert Shift.recent_jobs(db.session.get_one(User, cast.ana)) == [db.session.get_one(Job, new)]
