@@ -1,0 +1,194 @@
+"""How fast are the pages of a big shop, beside a view that does one indexed SELECT?
+
+    python -m tests.bench.pages_speed [--people 500] [--jobs 2000] [--shifts 500000] [--repeat 30]
+
+Starts a MariaDB of its own and gunicorn with two workers, as the README runs it. Each page is warmed and then
+asked `--repeat` times over one connection; printed are the median in milliseconds, its ratio to the floor of
+the same round, the bytes of the page and how many SQL statements it sent. A second round on a tenth of the
+shifts tells how the board and a punch grow with the years.
+"""
+
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from time import perf_counter
+
+import requests
+from flask import Flask
+from sqlalchemy import create_engine, event, text
+
+from flask_app import create_app, migrations
+from flask_app.config import Config
+from flask_app.controllers.access import current_user, login_required
+from flask_app.models.base import make_engine
+from tests.bench.busy_shop import PASSWORD, fill
+from tests.servers import free_port, private_mariadb
+
+PAGES = {
+    "floor": "/bench/floor",
+    "job board": "/dashboard",
+    "job board, page 30": "/jobs?page=30",
+    "a job": "/show/job/7",
+    "my hours": "/my/hours",
+    "today": "/todays_activity",
+    "shifts, this month": "/reports/shifts?preset=month",
+    "shifts, last month": "/reports/shifts?preset=last_month",
+    "hours, this month": "/reports/hours?preset=month",
+    "quarterly": "/reports/quarterly",
+    "jobs report": "/reports/jobs",
+    "audit": "/admin/audit",
+    "people": "/manage_users",
+}
+TARGETS = {
+    "job board": 30,
+    "today": 50,
+    "shifts, this month": 100,
+    "shifts, last month": 100,
+    "quarterly": 150,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name, default in (("people", 500), ("jobs", 2000), ("shifts", 500_000), ("repeat", 30)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, private_mariadb(Path(folder)) as server:
+        few = measure(server, "few", options, options.shifts // 10)
+        many = measure(server, "many", options, options.shifts)
+    report(few, options.shifts // 10, {})
+    report(many, options.shifts, TARGETS)
+    for name in ("job board", "punch"):
+        growth = (many[name][0] / many["floor"][0]) / (few[name][0] / few["floor"][0])
+        print(f"{name}: ten times the shifts, {growth:.2f} times the time (to the floor's)")
+
+
+def measure(server: str, name: str, options: argparse.Namespace, shifts: int) -> dict[str, tuple]:
+    """Return milliseconds, bytes and statements of each page of a shop with so many shifts."""
+    engine = create_engine(server, connect_args={"ssl_disabled": True}, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
+    url = f"{server}/{name}"
+    bench = make_engine(url)
+    migrations.upgrade(bench)
+    with bench.connect() as connection:
+        zone = Config(database_url=url, secret_key="").shop_timezone
+        fill(connection, zone=zone, people=options.people, jobs=options.jobs, shifts=shifts)
+    with gunicorn(url) as address:
+        browser = requests.Session()
+        log_in(browser, address)
+        figures = {page: timed(browser, address + path, options.repeat) for page, path in PAGES.items()}
+        figures["punch"] = (punches(browser, address, options.repeat), 0, 0)
+    return figures
+
+
+def log_in(browser: requests.Session, address: str, email: str = "p0@bench.example") -> None:
+    form = {"csrf_token": token(browser.get(address).text), "email": email, "password": PASSWORD}
+    assert browser.post(f"{address}/login", data=form).url.endswith("/dashboard")
+
+
+def token(page: str) -> str:
+    return re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
+
+
+def timed(browser: requests.Session, url: str, repeat: int) -> tuple[float, int, int]:
+    for _ in range(6):  # both workers
+        answer = browser.get(url)
+    if answer.status_code == 404:
+        return (0.0, 0, 0)
+    assert answer.status_code == 200, (url, answer.status_code)
+    times = [once(lambda: browser.get(url)) for _ in range(repeat)]
+    return (statistics.median(times), len(answer.content), int(answer.headers["X-Bench-Statements"]))
+
+
+def once(work) -> float:
+    begin = perf_counter()
+    answer = work()
+    assert answer.ok, answer.status_code
+    return 1000 * (perf_counter() - begin)
+
+
+def punches(browser: requests.Session, address: str, repeat: int) -> float:
+    """Return the median of punching in, switching to and fro."""
+    form = {"csrf_token": token(browser.get(f"{address}/dashboard").text)}
+    times = []
+    for n in range(repeat):
+        job = {**form, "job_id": str(2 + 4 * (n % 2))}
+        post = lambda job=job: browser.post(f"{address}/create/shift", data=job, allow_redirects=False)  # noqa: E731
+        times.append(once(post))
+    return statistics.median(times)
+
+
+def report(figures: dict[str, tuple], shifts: int, targets: dict[str, float]) -> None:
+    floor = figures["floor"][0]
+    print(f"\n{shifts:,} shifts          median ms   x floor     bytes  statements")
+    for page, (milliseconds, size, statements) in figures.items():
+        target = f"   (target {targets[page]} ms)" if page in targets else ""
+        shown = "no such page" if not milliseconds else f"{milliseconds:9.1f} {milliseconds / floor:9.1f}"
+        print(f"{page:22} {shown} {size:11,} {statements:8}{target}")
+
+
+@contextmanager
+def gunicorn(url: str) -> Iterator[str]:
+    port = free_port()
+    environ = {**os.environ, "BENCH_DATABASE_URL": url}
+    command = [sys.executable, "-m", "gunicorn", "-w", "2", "--threads", "8", "--no-control-socket",
+               "--bind", f"127.0.0.1:{port}", "--log-level", "warning",
+               "tests.bench.pages_speed:bench_app()"]  # fmt: skip
+    process = subprocess.Popen(command, env=environ)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        wait_until_up(process, address)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def wait_until_up(process: subprocess.Popen, address: str) -> None:
+    for _ in range(300):
+        assert process.poll() is None, "gunicorn ended"
+        try:
+            requests.get(f"{address}/healthz", timeout=2)
+            return
+        except requests.ConnectionError:
+            Event().wait(0.1)
+    raise RuntimeError("gunicorn did not come up in 30 seconds")
+
+
+def bench_app() -> Flask:
+    """The program, with a floor to compare to and a count of statements on each answer."""
+    app = create_app(
+        Config(database_url=os.environ["BENCH_DATABASE_URL"], secret_key="k" * 32, meal_minutes=30)
+    )
+    sent: list[str] = []
+    event.listen(
+        app.extensions["engine"], "before_cursor_execute", lambda _c, _cu, text, *_: sent.append(text)
+    )
+    app.before_request(sent.clear)
+
+    @app.after_request
+    def count(answer):
+        answer.headers["X-Bench-Statements"] = str(len(sent))
+        return answer
+
+    @app.get("/bench/floor")
+    @login_required
+    def floor():
+        return current_user().name  # who is logged in: one SELECT by the primary key
+
+    return app
+
+
+if __name__ == "__main__":
+    main()
