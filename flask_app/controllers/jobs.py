@@ -28,6 +28,7 @@ from flask_app.utils.clock import utc_now
 bp = Blueprint("jobs", __name__)
 
 SHIFTS_PER_PAGE = 100
+ON_NOW = 12  # how many of those on the clock the board names; the rest is a page of its own
 
 
 @bp.get("/dashboard")
@@ -35,13 +36,15 @@ SHIFTS_PER_PAGE = 100
 def dashboard() -> ResponseReturnValue:
     user, now = current_user(), utc_now()
     shift, success = my_shift(), SyncRun.last_success()
+    on_now, on_now_count = Shift.longest_open(limit=ON_NOW)
     return render_template(
         "jobs/dashboard.html",
         shift=shift,
         minutes=worked_minutes(shift.started_at, max(now, shift.started_at)) if shift else 0,
         today_minutes=timesheet_of(user, today(), today(), time_rules(), now=now).minutes,
         recent=Shift.recent_jobs(user),
-        on_now=Shift.all_open(),
+        on_now=on_now,
+        on_now_count=on_now_count,
         synced_at=success.started_at if success else None,
         **_board(),
     )

@@ -161,10 +161,12 @@ class Shift(Base):
         return db.session.scalar(query.options(joinedload(cls.job)).order_by(cls.started_at).limit(1))
 
     @classmethod
-    def all_open(cls) -> Sequence[Self]:
-        """Every open shift with its job and person, longest first."""
-        query = select(cls).where(_open()).options(joinedload(cls.job), joinedload(cls.user))
-        return db.session.scalars(query.order_by(cls.started_at, cls.id)).all()
+    def longest_open(cls, *, limit: int) -> tuple[Sequence[Self], int]:
+        """The open shifts with their jobs and people, longest first, and how many there are in all."""
+        query = select(cls, func.count().over()).where(_open())
+        query = query.options(joinedload(cls.job), joinedload(cls.user)).order_by(cls.started_at, cls.id)
+        rows = db.session.execute(query.limit(limit)).all()
+        return [shift for shift, _ in rows], rows[0][1] if rows else 0
 
     @classmethod
     def open_on(cls, job: Job) -> Sequence[Self]:
