@@ -7,11 +7,13 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    ColumnElement,
     Subquery,
     and_,
     case,
     func,
     literal,
+    not_,
     or_,
     select,
     union_all,
@@ -59,8 +61,10 @@ class PersonDay:
 
 def pieces(selection: Selection, rules: TimeRules, *, now: datetime) -> Subquery[Any]:
     """Return the stretches of work: user_id, job_id, day (days since 1970), starts (1 or 0), minutes."""
-    query = _split(selection, rules, now) if rules.split_at_midnight else _whole(selection, rules, now)
-    found: Subquery[Any] = _chosen(query, selection).subquery("pieces")
+    if rules.split_at_midnight:
+        found: Subquery[Any] = _split(selection, rules, now).subquery("pieces")
+    else:
+        found = _chosen(_whole(selection, rules, now), selection).subquery("pieces")
     return found
 
 
@@ -153,8 +157,16 @@ def _ahead(instant: datetime, rules: TimeRules) -> int:
 
 def _split(selection: Selection, rules: TimeRules, now: datetime) -> Any:
     """Each shift once for every day that it reaches into, between that day's midnights."""
-    days = _days(selection, rules)
-    end = end_or_now(now)
+    columns = _over_midnight(selection, rules, now), _within_a_day(selection, rules, now)
+    return union_all(*(_chosen(query, selection) for query in columns))
+
+
+def _within_a_day(selection: Selection, rules: TimeRules, now: datetime) -> Any:
+    return _whole(selection, rules, now).where(not_(_may_cross(selection, rules, now)))
+
+
+def _over_midnight(selection: Selection, rules: TimeRules, now: datetime) -> Any:
+    days, end = _days(selection, rules), end_or_now(now)
     starts_here = and_(Shift.started_at >= days.c.begins, Shift.started_at < days.c.ends)
     reaches_in = and_(Shift.started_at < days.c.begins, end > days.c.begins)
     from_ = case((Shift.started_at > days.c.begins, Shift.started_at), else_=days.c.begins)
@@ -168,8 +180,19 @@ def _split(selection: Selection, rules: TimeRules, now: datetime) -> Any:
             (clock_minutes(until) - clock_minutes(from_)).label("minutes"),
         )
         .select_from(days.join(Shift, or_(starts_here, reaches_in)))
-        .where(Shift.started_at < day_bounds(selection.last, rules.zone)[1])
+        .where(
+            Shift.started_at < day_bounds(selection.last, rules.zone)[1],
+            _may_cross(selection, rules, now),
+        )
     )
+
+
+def _may_cross(selection: Selection, rules: TimeRules, now: datetime) -> ColumnElement[bool]:
+    """Whether a shift goes over midnight at one of the zone's offsets: few do, and only those are joined
+    with the days, which is slow."""
+    ahead = {minutes for _, minutes in _offsets(selection, rules)}
+    start, end = clock_minutes(Shift.started_at), clock_minutes(end_or_now(now))
+    return or_(*(whole_days(start + offset) != whole_days(end + offset) for offset in sorted(ahead)))
 
 
 def _days(selection: Selection, rules: TimeRules) -> CTE:
