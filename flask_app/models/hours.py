@@ -60,7 +60,7 @@ class PersonDay:
 
 
 def pieces(selection: Selection, rules: TimeRules, *, now: datetime) -> Subquery[Any]:
-    """Return the stretches of work: user_id, job_id, day (days since 1970), starts (1 or 0), minutes."""
+    """Return the stretches of work: user_id, job_id, day (days since 1970), starts (1 or NULL), minutes."""
     if rules.split_at_midnight:
         found: Subquery[Any] = _split(selection, rules, now).subquery("pieces")
     else:
@@ -74,17 +74,16 @@ def person_days(selection: Selection, rules: TimeRules, *, now: datetime) -> Sub
     The meal is that of the selected hours: only tell it where `selection.whole_days`.
     """
     piece = pieces(selection, rules, now=now)
-    minutes = func.sum(piece.c.minutes)
-    over = minutes - rules.meal_after
-    meal = case((over <= 0, 0), (over < rules.meal_minutes, over), else_=rules.meal_minutes)
-    query = select(
+    sums = select(
         piece.c.user_id,
         piece.c.day,
-        func.sum(piece.c.starts).label("shifts"),
-        minutes.label("minutes"),
-        meal.label("meal"),
+        func.count(piece.c.starts).label("shifts"),
+        func.sum(piece.c.minutes).label("minutes"),
     )
-    return query.group_by(piece.c.user_id, piece.c.day).subquery("person_days")
+    days = sums.group_by(piece.c.user_id, piece.c.day).subquery("sums")
+    over = days.c.minutes - rules.meal_after
+    meal = case((over <= 0, 0), (over < rules.meal_minutes, over), else_=rules.meal_minutes)
+    return select(*days.c, meal.label("meal")).subquery("person_days")
 
 
 def read_person_days(selection: Selection, rules: TimeRules, *, now: datetime) -> list[PersonDay]:
@@ -176,7 +175,7 @@ def _over_midnight(selection: Selection, rules: TimeRules, now: datetime) -> Any
             Shift.user_id,
             Shift.job_id,
             days.c.day.label("day"),
-            case((starts_here, 1), else_=0).label("starts"),
+            case((starts_here, 1)).label("starts"),
             (clock_minutes(until) - clock_minutes(from_)).label("minutes"),
         )
         .select_from(days.join(Shift, or_(starts_here, reaches_in)))
