@@ -18,14 +18,13 @@ from sqlalchemy import (
     Text,
     case,
     func,
-    literal,
     or_,
     select,
 )
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, contains_eager, joinedload, mapped_column, relationship
 
-from flask_app.models.base import Base, Raced, Refused, UtcDateTime, clock_minutes, db, plain
+from flask_app.models.base import Base, Raced, Refused, UtcDateTime, clock_minutes, db, instant, plain
 from flask_app.models.job import Job
 from flask_app.models.user import User
 
@@ -235,7 +234,7 @@ class DepartmentTotal:
 
 def end_or_now(now: datetime) -> ColumnElement[Any]:
     """The end of a shift; of an open one now, or its start where another host's clock was ahead."""
-    ahead = case((Shift.started_at > now, Shift.started_at), else_=literal(now, UtcDateTime))
+    ahead = case((Shift.started_at > now, Shift.started_at), else_=instant(now))
     return func.coalesce(Shift.ended_at, ahead)
 
 
