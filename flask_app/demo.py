@@ -20,6 +20,7 @@ from flask_app.models import Job, Shift, User, committing, db
 from flask_app.models.base import PROJECT
 from flask_app.models.job import ACTIVE
 from flask_app.models.job_following import fingerprints
+from flask_app.models.people import readable_password
 from flask_app.utils.clock import day_bounds, utc_now
 from flask_app.utils.scheduler_tasks import automated_job_sync
 
@@ -142,7 +143,7 @@ def _new_passwords(people: Sequence[User]) -> list[Account]:
     """One fresh password for the admins and one for the workers."""
     accounts = []
     for role, is_admin in (("Admin", True), ("Worker", False)):
-        password = "-".join(secrets.choice(_WORDS) for _ in range(3))
+        password = readable_password()
         chosen = [person for person in people if person.is_admin is is_admin and person.is_active]
         for person in chosen:
             person.set_password(password, at=utc_now())
@@ -189,10 +190,3 @@ def _approve_some(standin: Standin, count: int = 3) -> None:
     fresh = _ROWS.with_suffix(".new")
     fresh.write_text(json.dumps(standin.rows()))
     fresh.replace(_ROWS)  # whole or not at all, whenever the demo is killed
-
-
-_WORDS = (
-    "alder", "ash", "bevel", "birch", "brass", "cedar", "cherry", "chisel", "cove", "dado", "dowel", "elm",
-    "fir", "gouge", "grain", "hinge", "inlay", "jig", "kerf", "lathe", "maple", "miter", "oak", "ogee",
-    "pine", "plane", "rabbet", "rasp", "router", "sanded", "spline", "square", "teak", "tenon", "veneer",
-)  # fmt: skip

@@ -81,6 +81,15 @@ def run_or_404(run_id: int) -> SyncRun:
     return _row(SyncRun, run_id) or abort(404, "There is no such run.")
 
 
+def shift_or_404(shift_id: int) -> Shift:
+    return _row(Shift, shift_id) or abort(404, "There is no such shift. It may have been deleted.")
+
+
+def shift_or_none(text: str) -> Shift | None:
+    """Return the shift whose number a form names, None if it is gone."""
+    return _row(Shift, int(text)) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
 def own_shift_or_403(shift_id: int) -> Shift:
     """Return the shift if it is the asker's own, or the asker is an admin."""
     shift = _row(Shift, shift_id) or abort(404, "There is no such shift.")

@@ -135,7 +135,7 @@ def edit(job_id: int) -> ResponseReturnValue:
 def update(job_id: int) -> ResponseReturnValue:
     job = job_or_404(job_id)
     try:
-        committing(lambda: job.edit(request.form, at=utc_now()))
+        committing(lambda: job.edit(request.form, by=current_user(), at=utc_now()))
     except Invalid as invalid:
         job = job_or_404(job_id)
         return _form_page(job, {**_as_form(job), **request.form}, invalid.problems), 422
@@ -149,12 +149,16 @@ def follow(job_id: int) -> ResponseReturnValue:
     """Hand one field of a job back to Dataverse."""
     job = job_or_404(job_id)
     try:
-        committing(lambda: job.follow_again(request.form.get("field", ""), at=utc_now()))
+        committing(lambda: _follow(job))
     except Refused as refusal:
         flash(str(refusal), "error")
     else:
         flash(f"Job {job.im_number} follows Dataverse again here.", "success")
     return redirect(url_for("jobs.show", job_id=job_id))
+
+
+def _follow(job: Job) -> None:
+    job.follow_again(request.form.get("field", ""), by=current_user(), at=utc_now())
 
 
 def _as_form(job: Job) -> dict[str, str]:

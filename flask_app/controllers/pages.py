@@ -21,9 +21,13 @@ def init_app(app: Flask) -> None:
     app.before_request(_read_only_for_get)
     app.context_processor(_context)
     app.jinja_env.globals.update(
-        static_url=static_url, punch_key=lambda: str(uuid4()), my_shift=my_shift, sync_trouble=sync_trouble
+        static_url=static_url,
+        punch_key=lambda: str(uuid4()),
+        my_shift=my_shift,
+        sync_trouble=sync_trouble,
+        tab_of=tab_of,
     )
-    for present in (clock, stamp, day, hm, hours, iso):
+    for present in (clock, stamp, stamp_text, day, hm, hours, iso):
         app.jinja_env.filters[present.__name__] = present
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
@@ -36,6 +40,11 @@ def clock(instant: datetime) -> str:
 def stamp(instant: datetime) -> str:
     """11/23/2026 07:02 AM"""
     return _local(instant).strftime("%m/%d/%Y %I:%M %p")
+
+
+def stamp_text(text: str) -> str:
+    """An instant as the audit writes it down, 2026-11-23T12:02:00Z, as the shop reads it"""
+    return stamp(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z"))
 
 
 def day(value: date) -> str:
@@ -56,6 +65,12 @@ def hours(minutes: int) -> str:
 def iso(instant: datetime) -> str:
     """2026-11-23T12:02:00Z, for scripts and <time>"""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def tab_of(endpoint: str | None) -> str:
+    """Return which tab a page belongs to; what only admins open is the office."""
+    part = (endpoint or "").partition(".")[0]
+    return part if part in ("live", "reports", "") else "jobs" if endpoint == "jobs.show" else "office"
 
 
 def time_rules() -> TimeRules:

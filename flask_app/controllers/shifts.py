@@ -14,9 +14,10 @@ from flask_app.controllers.access import (
     user_or_404,
 )
 from flask_app.controllers.pages import clock, time_rules, today
-from flask_app.models import Shift, User, committing
+from flask_app.models import Job, Shift, User, committing
 from flask_app.models.base import Refused
 from flask_app.models.hours import timesheet_of
+from flask_app.models.shift_changes import punch_in_for, punch_out_for
 from flask_app.models.timesheet import Timesheet
 from flask_app.utils.clock import utc_now, week_start
 
@@ -39,12 +40,19 @@ def create() -> ResponseReturnValue:
     worker = _worker()
     note, key = request.form.get("note", ""), request.form.get("punch_key", "")
     try:
-        shift = committing(lambda: Shift.start(worker, job, at=utc_now(), note=note, punch_key=key))
+        shift = committing(lambda: _punch(worker, job, note, key))
     except Refused as refusal:
         flash(str(refusal), "error")
         return redirect(url_for("jobs.show", job_id=job.id))
     flash(_started(shift, worker), "success")
     return redirect(_back())
+
+
+def _punch(worker: User, job: Job, note: str, key: str) -> Shift:
+    by, now = current_user(), utc_now()
+    if worker.id == by.id:
+        return Shift.start(worker, job, at=now, note=note, punch_key=key)
+    return punch_in_for(worker, job, by=by, at=now, note=note, punch_key=key)
 
 
 def _worker() -> User:
@@ -69,7 +77,7 @@ def _started(shift: Shift, worker: User) -> str:
 def punch_out(shift_id: int) -> ResponseReturnValue:
     shift = own_shift_or_403(shift_id)
     try:
-        committing(lambda: shift.end(at=utc_now()))
+        committing(lambda: _end(shift))
     except Refused as refusal:
         flash(str(refusal), "error")
         return redirect(_back())
@@ -79,6 +87,14 @@ def punch_out(shift_id: int) -> ResponseReturnValue:
     else:
         flash(f"{shift.user.name} is off {number} since {at}.", "success")
     return redirect(_back())
+
+
+def _end(shift: Shift) -> None:
+    by = current_user()
+    if shift.user_id == by.id:
+        shift.end(at=utc_now())
+    else:
+        punch_out_for(shift, by=by, at=utc_now())
 
 
 @bp.get("/my/hours")

@@ -12,7 +12,7 @@ from flask_app.controllers.access import (
     user_or_404,
 )
 from flask_app.controllers.sessions import close_session, open_session
-from flask_app.models import LoginAttempt, Shift, User, committing, db
+from flask_app.models import LoginAttempt, Shift, User, committing, db, people
 from flask_app.models.base import Invalid, Refused
 from flask_app.models.login_attempt import TooManyAttempts
 from flask_app.models.user import ADMINISTRATIVE, DEPARTMENTS, password_matches
@@ -79,16 +79,9 @@ def sign_up() -> ResponseReturnValue:
     if settings().registration == "closed":
         return register()
     form = request.form
-    problems = {}
-    if form.get("department") not in CHOICES:
-        problems["department"] = "Choose one of these departments."
-    if form.get("password") != form.get("confirm_password"):
-        problems["confirm_password"] = "The two passwords differ."  # noqa: S105  # a sentence
     opened = settings().registration == "open"
     try:
-        if problems:
-            raise Invalid(problems)
-        committing(lambda: User.create(form, at=utc_now(), approved=opened))
+        committing(lambda: people.register(form, at=utc_now(), approved=opened))
     except Invalid as invalid:
         return _registration_again(invalid.problems)
     flash("Your account is ready. Log in." if opened else WAITING, "success")
@@ -123,7 +116,7 @@ def new() -> ResponseReturnValue:
 @admin_required
 def create() -> ResponseReturnValue:
     try:
-        person = committing(lambda: User.create(request.form, at=utc_now(), approved=True))
+        person = committing(lambda: people.add(request.form, by=current_user(), at=utc_now()))
     except Invalid as invalid:
         return _form_page(None, request.form, invalid.problems), 422
     flash(f"{person.name} can log in now.", "success")
@@ -134,23 +127,15 @@ def create() -> ResponseReturnValue:
 @admin_required
 def edit(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
-    fields = ("first_name", "last_name", "email", "department")
-    return _form_page(person, {field: getattr(person, field) for field in fields}, {})
+    return _form_page(person, _as_form(person), {})
 
 
 @bp.post("/update/user/<int:user_id>")
 @admin_required
 def update(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
-
-    def change() -> None:
-        person.edit(request.form, at=utc_now())
-        if password := request.form.get("password"):
-            person.set_password(password, at=utc_now())
-            LoginAttempt.forget(person.email)  # "ask an admin for a new password" ends the wait
-
     try:
-        committing(change)
+        committing(lambda: people.edit(person, request.form, by=current_user(), at=utc_now()))
     except Invalid as invalid:
         return _form_page(user_or_404(user_id), request.form, invalid.problems), 422
     _stay_logged_in(person)
@@ -158,11 +143,32 @@ def update(user_id: int) -> ResponseReturnValue:
     return redirect(url_for("users.manage"))
 
 
+@bp.post("/password/user/<int:user_id>")
+@admin_required
+def new_password(user_id: int) -> ResponseReturnValue:
+    """Show a one-time password, this once: it stands in no address, cookie or log."""
+    person = user_or_404(user_id)
+    if person.id == current_user().id:
+        return redirect(url_for("account.show"))
+    password = committing(lambda: people.give_new_password(person, by=current_user(), at=utc_now()))
+    return render_template("users/new_password.html", person=person, password=password)
+
+
+@bp.post("/roster/user/<int:user_id>")
+@admin_required
+def roster(user_id: int) -> ResponseReturnValue:
+    person, on = user_or_404(user_id), request.form.get("on") == "yes"
+    committing(lambda: people.set_roster(person, on, by=current_user(), at=utc_now()))
+    words = "is on the roster" if on else "is off the roster"
+    flash(f"{person.name} {words}.", "success")
+    return redirect(url_for("users.manage"))
+
+
 @bp.post("/activate/user/<int:user_id>")
 @admin_required
 def activate(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
-    committing(lambda: person.activate(at=utc_now()))
+    committing(lambda: people.activate(person, by=current_user(), at=utc_now()))
     flash(f"{person.name} can log in now.", "success")
     return redirect(url_for("users.manage"))
 
@@ -172,7 +178,7 @@ def activate(user_id: int) -> ResponseReturnValue:
 def deactivate(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     try:
-        ended = committing(lambda: _send_away(person))
+        ended = committing(lambda: people.deactivate(person, by=current_user(), at=utc_now()))
     except Refused as refusal:
         flash(str(refusal), "error")
     else:
@@ -183,19 +189,20 @@ def deactivate(user_id: int) -> ResponseReturnValue:
     return redirect(url_for("users.manage"))
 
 
-def _send_away(person: User) -> Shift | None:
-    person.deactivate(at=utc_now())
-    shift = Shift.open_of(person)
-    if shift:
-        shift.end(at=utc_now())
-    return shift
-
-
 def _stay_logged_in(person: User) -> None:
     """An admin who changes the own account keeps this session, the only one that goes on."""
     if person.id == current_user().id:
         open_session(person, now=utc_now())
 
 
+def _as_form(person: User) -> dict[str, str]:
+    fields = ("first_name", "last_name", "email", "department", "hire_date", "leave_date")
+    texts = {field: str(getattr(person, field) or "") for field in fields}
+    return {**texts, **({"on_active_roster": "on"} if person.on_active_roster else {})}
+
+
 def _form_page(person: User | None, form: object, problems: dict[str, str]) -> str:
-    return render_template("users/form.html", person=person, form=form, problems=problems)
+    open_shift = Shift.open_of(person) if person else None
+    return render_template(
+        "users/form.html", person=person, form=form, problems=problems, open_shift=open_shift
+    )

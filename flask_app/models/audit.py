@@ -1,10 +1,11 @@
 """The audit: who changed what, when, from what to what, and why. Rows are written once and never changed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any, Self
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, event, select
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, event, or_, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from flask_app.models.base import Base, Invalid, UtcDateTime, db, plain, words
@@ -12,7 +13,21 @@ from flask_app.models.user import User
 
 SHIFT, JOB, USER, SETTING = "shift", "job", "user", "setting"
 ADDED, CHANGED, DELETED = "added", "changed", "deleted"
+ENTITIES = (SHIFT, JOB, USER, SETTING)
 REASON_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which changes: of what, by whom, whose, with which words, in [start, end), before which row."""
+
+    entity: str | None = None
+    by_id: int | None = None
+    person_id: int | None = None
+    words: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+    before: int | None = None
 
 
 class Audit(Base):
@@ -69,6 +84,23 @@ class Audit(Base):
         """The changes of one thing with who made them, latest first."""
         query = select(cls).where(cls.entity == entity, cls.entity_id == entity_id)
         return db.session.scalars(query.options(joinedload(cls.by)).order_by(cls.id.desc())).all()
+
+    @classmethod
+    def search(cls, wanted: Wanted, *, limit: int) -> Sequence[Self]:
+        """The changes that are wanted with who made them, latest first."""
+        query = select(cls).options(joinedload(cls.by)).order_by(cls.id.desc()).limit(limit)
+        for column, value in (
+            (cls.entity, wanted.entity), (cls.by_id, wanted.by_id), (cls.person_id, wanted.person_id),
+        ):  # fmt: skip
+            query = query if value is None else query.where(column == value)
+        query = query if wanted.start is None else query.where(cls.at >= wanted.start)
+        query = query if wanted.end is None else query.where(cls.at < wanted.end)
+        query = query if wanted.before is None else query.where(cls.id < wanted.before)
+        for word in plain(wanted.words).split()[:8]:
+            query = query.where(
+                or_(cls.subject.icontains(word, autoescape=True), cls.reason.icontains(word, autoescape=True))
+            )
+        return db.session.scalars(query).all()
 
 
 def as_text(value: object) -> str | None:

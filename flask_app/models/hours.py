@@ -23,7 +23,7 @@ from flask_app.models.base import UtcDateTime, clock_minutes, db, whole_days
 from flask_app.models.shift import Shift, end_or_now
 from flask_app.models.timesheet import TimeRules, Timesheet
 from flask_app.models.user import User
-from flask_app.utils.clock import day_bounds
+from flask_app.utils.clock import day_bounds, week_start
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -91,6 +91,21 @@ def read_person_days(selection: Selection, rules: TimeRules, *, now: datetime) -
     days = person_days(selection, rules, now=now)
     rows = db.session.execute(select(days).order_by(days.c.user_id, days.c.day))
     return [PersonDay(user, as_date(day), int(n), int(m), int(meal)) for user, day, n, m, meal in rows]
+
+
+def hours_by_week(
+    today: date, weeks: int, rules: TimeRules, *, now: datetime
+) -> list[tuple[date, dict[str, int]]]:
+    """Return worked minutes by department of the last `weeks` weeks, each with its Monday, this one last."""
+    first = week_start(today) - timedelta(weeks=weeks - 1)
+    piece = pieces(Selection(first, today), rules, now=now)
+    query = select(piece.c.day, User.department, func.sum(piece.c.minutes))
+    query = query.join(User, User.id == piece.c.user_id).group_by(piece.c.day, User.department)
+    found: dict[date, dict[str, int]] = {first + timedelta(weeks=n): {} for n in range(weeks)}
+    for day, department, minutes in db.session.execute(query):
+        by = found[week_start(as_date(day))]
+        by[department] = by.get(department, 0) + int(minutes)
+    return list(found.items())
 
 
 def as_date(number: int) -> date:

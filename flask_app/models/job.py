@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
+from flask_app.models.audit import ADDED, CHANGED, JOB, Audit
 from flask_app.models.base import (
     Base,
     FieldTexts,
@@ -85,29 +86,43 @@ class Job(Base):
         job = cls(**_clean(filled), user_id=by.id, source=MANUAL, created_at=at)
         db.session.add(job)
         _flush_unique_im_number(job.im_number)
+        job._write_down(ADDED, {}, by=by, at=at)
         return job
 
-    def edit(self, form: Mapping[str, str], *, at: datetime) -> None:
+    def edit(self, form: Mapping[str, str], *, at: datetime, by: User | None = None) -> None:
         """Change the fields that `form` has; those that it lacks stay as they are."""
         if not form.keys() & _PARSERS.keys():
             raise Invalid({"im_number": "There is nothing to change in this form."})
         db.session.refresh(self, with_for_update=True)  # a sync may be changing it at this moment
         values = _clean({field: text for field, text in form.items() if _is_edited(self, field, form)})
+        before = self._seen()
         for field, value in values.items():
             if self.dataverse_id and (field in FOLLOWED or field == "im_number"):
                 self._make_own(field)
             setattr(self, field, value)
         self.updated_at = at
         _flush_unique_im_number(self.im_number)
+        self._write_down(CHANGED, before, by=by, at=at)
+
+    def _seen(self) -> dict[str, object]:
+        return {field: getattr(self, field) for field in _PARSERS}
+
+    def _write_down(
+        self, action: str, before: Mapping[str, object], *, by: User | None, at: datetime, reason: str = ""
+    ) -> None:
+        changes = {field: (before.get(field), value) for field, value in self._seen().items()}
+        subject = f"Job {self.im_number}"
+        Audit.record(action, JOB, self.id, subject=subject, by=by, at=at, changes=changes, reason=reason)
 
     def _make_own(self, field: str) -> None:
         """From now on a sync leaves this field alone; what Dataverse says is kept beside it."""
         says = getattr(self, field)
         self.dataverse_says = {field: says, **self.dataverse_says}
 
-    def follow_again(self, field: str, *, at: datetime) -> None:
+    def follow_again(self, field: str, *, at: datetime, by: User | None = None) -> None:
         """Hand a field back to Dataverse: it says now what Dataverse said last."""
         db.session.refresh(self, with_for_update=True)
+        before = self._seen()
         if field not in self.dataverse_says:
             raise Refused("There is nothing to hand back to Dataverse here.")
         if field == "im_number":  # the only one that the shop's table can be too narrow for
@@ -117,6 +132,7 @@ class Job(Base):
         self.dataverse_says = says
         self.updated_at = at
         _flush_unique_im_number(self.im_number)
+        self._write_down(CHANGED, before, by=by, at=at, reason="It follows Dataverse again here.")
 
     @property
     def is_gone(self) -> bool:
@@ -134,7 +150,7 @@ class Job(Base):
     def board(cls, *, status: int, search: str = "", page: int = 1, per_page: int = 20) -> "JobPage":
         """Return one page of the board: jobs that have every word of `search` somewhere."""
         search = plain(search)
-        rule = [cls.status == status, *(_has_word(word) for word in search.split()[:8])]
+        rule = [cls.status == status, *cls.having(search)]
         total = db.session.scalar(select(func.count()).where(*rule)) or 0
         pages = max(1, -(-total // per_page))
         page = min(max(1, page), pages)
@@ -146,6 +162,16 @@ class Job(Base):
             .offset((page - 1) * per_page)
         )
         return JobPage(db.session.scalars(query).all(), total, page, pages)
+
+    @classmethod
+    def having(cls, search: str) -> list[ColumnElement[bool]]:
+        """The rule that a job has every word of `search` somewhere."""
+        return [_has_word(word) for word in search.split()[:8]]
+
+    @classmethod
+    def numbered(cls, im_number: str) -> Self | None:
+        """The job with this IM number, active or not."""
+        return db.session.scalar(select(cls).where(cls.im_key == im_key(plain(im_number))))
 
     @classmethod
     def counts(cls) -> dict[int, int]:

@@ -184,3 +184,28 @@ def _write_down(
         action, SHIFT, shift.id, subject=subject_of(shift), by=by, at=at, changes=changes,
         person_id=shift.user_id, reason=reason,
     )  # fmt: skip
+
+
+def punch_out_for(shift: Shift, *, by: User, at: datetime, reason: str = "Punched out by an admin.") -> bool:
+    """End somebody else's open shift now. Return False if it has ended."""
+    locked(shift, None)
+    before = _as_seen(shift)
+    if not shift.end(at=at):
+        return False
+    _write_down(CHANGED, shift, before, by=by, at=at, reason=reason)
+    return True
+
+
+def punch_in_for(
+    worker: User, job: Job, *, by: User, at: datetime, note: str = "", punch_key: str = ""
+) -> Shift:
+    """Punch somebody else in now. Raises PunchRefused."""
+    last = Shift.open_of(worker)
+    before = _as_seen(last) if last else {}
+    shift = Shift.start(worker, job, at=at, note=note, punch_key=punch_key)
+    reason = "Punched in by an admin."
+    if last and last.id != shift.id and not last.is_open:
+        _write_down(CHANGED, last, before, by=by, at=at, reason=reason)
+    if shift.started_at == at:
+        _write_down(ADDED, shift, {field: None for field in _as_seen(shift)}, by=by, at=at, reason=reason)
+    return shift

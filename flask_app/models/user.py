@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Self
+from typing import Any, Self
 
 from flask_bcrypt import Bcrypt
-from sqlalchemy import String, select
+from sqlalchemy import String, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -82,14 +82,19 @@ class User(Base):
         if problems:
             raise Invalid(problems)
         user = cls(**values, password="", created_at=at, approved_at=at if approved else None)
+        user.on_active_roster = not user.is_admin  # admins are rarely expected at the clock
         user._store_password(form["password"])
         db.session.add(user)
         _flush_unique_email()
         return user
 
     def edit(self, form: Mapping[str, str], *, at: datetime) -> None:
-        """Change name, e-mail and department; a change of department ends the person's sessions."""
+        """Change the person's fields; a change of department ends the person's sessions.
+
+        The roster and the days of employment stay as they are in a form that doesn't have them.
+        """
         values, problems = _clean(form)
+        values |= _employment(form, problems)
         if problems:
             raise Invalid(problems)
         if values["department"] != self.department:
@@ -150,6 +155,25 @@ class User(Base):
         return db.session.scalars(select(cls).order_by(*order)).all()
 
     @classmethod
+    def names(cls) -> dict[int, str]:
+        """Everybody's name by id, in the order of names."""
+        query = select(cls.id, cls.first_name, cls.last_name)
+        rows = db.session.execute(query.order_by(cls.first_name, cls.last_name, cls.id))
+        return {user_id: f"{first} {last}" for user_id, first, last in rows}
+
+    @classmethod
+    def numbered(cls, text: str) -> Self | None:
+        """The person whose id a form names."""
+        known = text.isascii() and text.isdecimal() and len(text) < 10
+        return db.session.get(cls, int(text)) if known else None
+
+    @classmethod
+    def waiting_count(cls) -> int:
+        """How many made an account that no admin has activated yet."""
+        waiting = (cls.approved_at.is_(None), cls.deleted_date.is_(None))
+        return db.session.scalar(select(func.count()).where(*waiting)) or 0
+
+    @classmethod
     def locked(cls, user_id: int) -> Self:
         """Return the person, re-read and locked until the transaction ends: one punch at a time."""
         query = select(cls).where(cls.id == user_id).with_for_update()
@@ -189,8 +213,8 @@ def _nobodys_hash() -> str:
     return _nobody[0]
 
 
-def _clean(form: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    values = {
+def _clean(form: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    values: dict[str, Any] = {
         field: plain(form.get(field, "")) for field in ("first_name", "last_name", "email", "department")
     }
     values["email"] = normal_email(values["email"])
@@ -205,6 +229,22 @@ def _clean(form: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     if values["department"] not in DEPARTMENTS:
         problems["department"] = "Choose a department."
     return values, problems
+
+
+def _employment(form: Mapping[str, str], problems: dict[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for field in ("hire_date", "leave_date"):
+        if field in form:
+            try:
+                values[field] = date.fromisoformat(form[field]) if form[field] else None
+            except ValueError:
+                problems[field] = "This day can't be read. It looks like 2026-11-23."
+    if "roster_asked" in form:  # a box that is not ticked is not in the form
+        values["on_active_roster"] = "on_active_roster" in form
+    first, last = values.get("hire_date"), values.get("leave_date")
+    if first and last and last < first:
+        problems["leave_date"] = "The last day is before the first."
+    return values
 
 
 def _flush_unique_email() -> None:

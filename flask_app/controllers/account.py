@@ -1,0 +1,62 @@
+"""One's own account: who one is here, and one's password."""
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from flask_app.controllers.access import current_user, login_required, me
+from flask_app.controllers.sessions import open_session
+from flask_app.models import LoginAttempt, committing, db, people
+from flask_app.models.base import Invalid
+from flask_app.models.login_attempt import TooManyAttempts
+from flask_app.models.user import password_matches
+from flask_app.utils.clock import utc_now
+
+bp = Blueprint("account", __name__)
+
+# What somebody may do who has to choose a password first.
+_ALLOWED = {"account.show", "account.change", "users.logout", "static", "health.healthz", "health.readyz"}
+
+
+@bp.before_app_request
+def password_first() -> ResponseReturnValue | None:
+    user = me() if request.endpoint and request.endpoint not in _ALLOWED else None
+    return redirect(url_for("account.show")) if user and user.must_change_password else None
+
+
+@bp.get("/account")
+@login_required
+def show() -> ResponseReturnValue:
+    return _page({})
+
+
+@bp.post("/account/password")
+@login_required
+def change() -> ResponseReturnValue:
+    user = current_user()
+    try:
+        _check_old_password()
+        committing(lambda: people.change_own_password(user, request.form, at=utc_now()))
+    except TooManyAttempts as refusal:
+        return _page({"old_password": str(refusal)}), 429
+    except Invalid as invalid:
+        db.session.refresh(user)
+        return _page(invalid.problems), 422
+    open_session(user, now=utc_now())
+    flash("Your new password is set. You're logged out everywhere else.", "success")
+    return redirect(url_for("account.show"))
+
+
+def _check_old_password() -> None:
+    """Raise Invalid unless the form has it; tries are counted as at the login."""
+    user, now, address = current_user(), utc_now(), request.remote_addr or ""
+    committing(lambda: LoginAttempt.record(user.email, address, at=now))
+    LoginAttempt.check(user.email, address, at=now)
+    stored = user.password
+    db.session.commit()  # nothing is locked while bcrypt takes its third of a second
+    if not password_matches(stored, request.form.get("old_password", "")):
+        raise Invalid({"old_password": "This is not your present password."})
+    committing(lambda: LoginAttempt.forget(user.email))
+
+
+def _page(problems: dict[str, str]) -> str:
+    return render_template("account/show.html", problems=problems)

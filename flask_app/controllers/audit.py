@@ -1,0 +1,48 @@
+"""The changes: who changed what, when, from what to what, and why."""
+
+from flask import Blueprint, abort, render_template, request
+from flask.typing import ResponseReturnValue
+
+from flask_app.config import settings
+from flask_app.controllers.access import admin_required
+from flask_app.controllers.times import local_day
+from flask_app.models import Audit, User
+from flask_app.models.audit import ENTITIES, Wanted
+from flask_app.utils.clock import day_bounds
+
+bp = Blueprint("audit", __name__)
+
+PER_PAGE = 50
+WHAT = {"shift": "Shifts", "job": "Jobs", "user": "People", "setting": "Shop rules"}
+
+
+@bp.get("/admin/audit")
+@admin_required
+def index() -> ResponseReturnValue:
+    entries = Audit.search(_wanted(), limit=PER_PAGE + 1)
+    state = {name: value for name, value in request.args.items() if value and name != "before"}
+    return render_template(
+        "audit/index.html", entries=entries[:PER_PAGE], more=len(entries) > PER_PAGE, state=state, what=WHAT,
+        people=User.everybody(),
+    )  # fmt: skip
+
+
+def _wanted() -> Wanted:
+    args, zone = request.args, settings().shop_timezone
+    try:
+        first, last = (local_day(args[name]) if args.get(name) else None for name in ("from", "to"))
+    except ValueError as problem:
+        abort(400, str(problem))
+    return Wanted(
+        entity=args["what"] if args.get("what") in ENTITIES else None,
+        by_id=_id("by"),
+        person_id=_id("person"),
+        words=args.get("q", "")[:200],
+        start=day_bounds(first, zone)[0] if first else None,
+        end=day_bounds(last, zone)[1] if last else None,
+        before=_id("before"),
+    )
+
+
+def _id(name: str) -> int | None:
+    return min(request.args.get(name, 0, type=int), 2**31 - 1) or None

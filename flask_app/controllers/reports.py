@@ -1,0 +1,207 @@
+"""The reports: the same object becomes a page, a print view, a CSV or a workbook."""
+
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from flask_app.controllers import charts
+from flask_app.controllers.access import admin_required, job_or_404
+from flask_app.controllers.exports import as_csv, as_text, as_xlsx
+from flask_app.controllers.pages import time_rules, today
+from flask_app.controllers.ranges import PRESETS, Range, asked_range, quarter
+from flask_app.models import Job, Shift, User
+from flask_app.models.base import Refused
+from flask_app.models.hours import Selection, hours_by_week, timesheet_of
+from flask_app.models.report import Report
+from flask_app.models.report_hours import hours_report
+from flask_app.models.report_jobs import burn_up, figures_of, jobs_report, pace_begins
+from flask_app.models.report_quarterly import band, quarterly_report
+from flask_app.models.report_shifts import ONLY, Wanted, shifts_report
+from flask_app.models.user import DEPARTMENTS
+from flask_app.utils.clock import day_bounds, utc_now
+
+bp = Blueprint("reports", __name__)
+
+PER_PAGE = 50
+PRINTED = 5000  # lines at most on paper
+WEEKS = 8
+_OLD_PRESETS = {"this_month": "month", "two_weeks": "two_weeks", "last_two_weeks": "two_weeks"}
+
+
+@bp.get("/reports")
+@admin_required
+def index() -> ResponseReturnValue:
+    weeks = hours_by_week(today(), WEEKS, time_rules(), now=utc_now())
+    codes = [code for code in DEPARTMENTS if any(code in by for _, by in weeks)]
+    labels = [start.strftime("%m/%d") for start, _ in weeks]
+    chart = charts.bar_chart(labels, [[by.get(code, 0) / 60 for code in codes] for _, by in weeks])
+    return render_template("reports/index.html", weeks=weeks, codes=codes, chart=chart)
+
+
+@bp.get("/reports/shifts")
+@admin_required
+def shifts() -> ResponseReturnValue:
+    days, problem = _range("week")
+    selection, only = _selection(days), request.args.get("only", "")
+    wanted = Wanted(selection, only if only in ONLY else "", _sort("-start"))
+    report = shifts_report(wanted, time_rules(), now=utc_now(), period=days.words)
+    why = None
+    if selection.user_id and selection.first == selection.last and selection.job_id is None:
+        why = _why(selection)
+    return _answer(
+        report, "reports/shifts.html", f"shifts {days.first} to {days.last}", problem, days, why=why
+    )
+
+
+def _why(selection: Selection) -> str | None:
+    """Return how one person's day adds up."""
+    person = User.numbered(str(selection.user_id))
+    if person is None:
+        return None
+    sheet = timesheet_of(person, selection.first, selection.last, time_rules(), now=utc_now())
+    return sheet.days[0].why if sheet.days else None
+
+
+@bp.get("/reports/hours")
+@admin_required
+def hours() -> ResponseReturnValue:
+    days, problem = _range("week")
+    report = hours_report(_selection(days, job=False), time_rules(), now=utc_now(), period=days.words)
+    return _answer(report, "reports/hours.html", f"hours {days.first} to {days.last}", problem, days)
+
+
+@bp.get("/reports/quarterly")
+@admin_required
+def quarterly() -> ResponseReturnValue:
+    days, problem = _range("quarter")
+    report = quarterly_report(
+        _selection(days, job=False), time_rules(), now=utc_now(), period=days.words, sort=_sort("")
+    )
+    name = f"utilization {days.first} to {days.last}"
+    return _answer(report, "reports/quarterly.html", name, problem, days, quarters=_quarters(), band=band)
+
+
+def _quarters() -> dict[str, str]:
+    """The quarters of this year and the ten before, latest first."""
+    years = range(today().year, today().year - 11, -1)
+    begun = ((y, n) for y in years for n in (4, 3, 2, 1) if quarter(y, n)[0] <= today())
+    return {f"{year}-Q{n}": f"Quarter {n} of {year}" for year, n in begun}
+
+
+@bp.get("/reports/jobs")
+@admin_required
+def jobs() -> ResponseReturnValue:
+    status = request.args.get("status", "active")
+    status = status if status in ("active", "inactive", "") else "active"
+    words = request.args.get("q", "")[:200]
+    report = jobs_report(time_rules(), now=utc_now(), words=words, status=status, sort=_sort(""))
+    return _answer(report, "reports/jobs.html", f"jobs {today()}", None, None, status=status)
+
+
+@bp.get("/reports/jobs/<int:job_id>")
+@admin_required
+def job(job_id: int) -> ResponseReturnValue:
+    found, rules, now = job_or_404(job_id), time_rules(), utc_now()
+    weeks, (since, off) = burn_up(found, rules, now=now), pace_begins(today())
+    totals = Shift.job_totals(found, now=now)
+    lately = Shift.minutes_on(found, since=day_bounds(since, rules.zone)[0], now=now)
+    figures = figures_of(found.estimated_hours, sum(t.minutes for t in totals), lately, today(), off)
+    labels = [start.strftime("%m/%d") for start, _ in weeks]
+    chart = charts.line_chart(labels, [minutes / 60 for _, minutes in weeks], found.estimated_hours)
+    return render_template(
+        "reports/job.html", job=found, weeks=weeks, chart=chart, totals=totals, figures=figures
+    )
+
+
+@bp.get("/shift_report")
+@bp.get("/shift_report/<preset>")
+@admin_required
+def old_shifts(preset: str = "") -> ResponseReturnValue:
+    """The old addresses, with the days that they named."""
+    preset = preset or request.args.get("preset", "")
+    days: dict[str, Any] = {"from": request.args.get("start_date"), "to": request.args.get("end_date")}
+    return redirect(url_for("reports.shifts", preset=_OLD_PRESETS.get(preset, preset) or None, **days))
+
+
+@bp.get("/quarterly_report")
+@bp.get("/quarterly_report/<path:rest>")
+@admin_required
+def old_quarterly(rest: str = "") -> ResponseReturnValue:
+    days: dict[str, Any] = {"from": request.args.get("start_date"), "to": request.args.get("end_date")}
+    return redirect(url_for("reports.quarterly", format="csv" if "csv" in rest else None, **days))
+
+
+def _answer(
+    report: Report, template: str, name: str, problem: str | None, days: Range | None, **more: Any
+) -> ResponseReturnValue:
+    """Return the report in the form that the address asks for."""
+    form = request.args.get("format", "")
+    if form and problem:
+        abort(400, problem)
+    if form == "csv":
+        return as_csv(report, name)
+    if form == "xlsx":
+        try:
+            return as_xlsx(report, name)
+        except Refused as refusal:
+            flash(str(refusal), "error")
+            return redirect(url_for(request.endpoint or "", **_state()))
+    section = report.sections[0]
+    pages = max(1, -(-section.count // PER_PAGE))
+    page = min(max(1, request.args.get("page", 1, type=int)), pages)
+    is_print = form == "print"
+    limit, offset = (PRINTED, 0) if is_print else (PER_PAGE, (page - 1) * PER_PAGE)
+    return render_template(
+        template, report=report, section=section, rows=list(section.rows(limit, offset)), page=page,
+        pages=1 if is_print else pages, is_print=is_print, printed=PRINTED, state=_state(),
+        carried=_carried(), days=days,
+        problem=problem, presets=PRESETS, people=_people(), as_text=as_text, job_text=_job_text(), **more,
+    ), 422 if problem else 200  # fmt: skip
+
+
+def _state() -> dict[str, Any]:
+    """What a link has to carry to lead to the same report."""
+    return {name: text for name, text in request.args.items() if text and name not in ("page", "format")}
+
+
+def _carried() -> dict[str, Any]:
+    """The state without its days, for the presets."""
+    return {name: text for name, text in _state().items() if name not in ("from", "to", "preset", "quarter")}
+
+
+def _range(usual: str) -> tuple[Range, str | None]:
+    try:
+        return asked_range(request.args, usual=usual, today=today()), None
+    except ValueError as problem:
+        return asked_range({}, usual=usual, today=today()), str(problem)
+
+
+def _selection(days: Range, *, job: bool = True) -> Selection:
+    person = request.args.get("person", "")
+    department = request.args.get("department", "")
+    return Selection(
+        days.first,
+        days.last,
+        user_id=int(person) if person.isascii() and person.isdecimal() and len(person) < 10 else None,
+        department=department if department in DEPARTMENTS else None,
+        job_id=_job_id() if job else None,
+    )
+
+
+def _job_id() -> int | None:
+    number = request.args.get("job", "").strip()
+    found = Job.numbered(number) if number else None
+    return found.id if found else (0 if number else None)
+
+
+def _job_text() -> str:
+    return request.args.get("job", "")[:50]
+
+
+def _people() -> dict[int, str]:
+    return User.names() if request.endpoint in ("reports.shifts", "reports.hours") else {}
+
+
+def _sort(usual: str) -> str:
+    return request.args.get("sort", "")[:30] or usual
