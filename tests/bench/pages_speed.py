@@ -175,7 +175,7 @@ def bench_app() -> Flask:
     event.listen(
         app.extensions["engine"], "before_cursor_execute", lambda _c, _cu, text, *_: sent.append(text)
     )
-    app.before_request(sent.clear)
+    app.before_request_funcs.setdefault(None, []).insert(0, sent.clear)
 
     @app.after_request
     def count(answer):
