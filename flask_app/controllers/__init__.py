@@ -2,14 +2,20 @@
 
 from flask_app.controllers.account import bp as account
 from flask_app.controllers.audit import bp as audit
+from flask_app.controllers.corrections import bp as corrections
 from flask_app.controllers.health import bp as health
 from flask_app.controllers.jobs import bp as jobs
 from flask_app.controllers.live import bp as live
 from flask_app.controllers.office import bp as office
 from flask_app.controllers.reports import bp as reports
+from flask_app.controllers.rules import bp as rules
 from flask_app.controllers.shift_office import bp as shift_office
 from flask_app.controllers.shifts import bp as shifts
+from flask_app.controllers.stale import bp as stale
 from flask_app.controllers.sync import bp as sync
 from flask_app.controllers.users import bp as users
 
-blueprints = (users, account, jobs, shifts, live, shift_office, office, audit, reports, sync, health)
+blueprints = (
+    users, account, jobs, shifts, corrections, live, shift_office, stale, office, audit, rules, reports, sync,
+    health,
+)  # fmt: skip

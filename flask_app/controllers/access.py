@@ -9,7 +9,7 @@ from flask import abort, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_app.controllers.sessions import session_user
-from flask_app.models import Base, Job, Shift, SyncRun, User, db
+from flask_app.models import Base, Correction, Job, Shift, SyncRun, User, db
 from flask_app.utils.clock import utc_now
 
 E = TypeVar("E", bound=Base)
@@ -88,6 +88,10 @@ def shift_or_404(shift_id: int) -> Shift:
 def shift_or_none(text: str) -> Shift | None:
     """Return the shift whose number a form names, None if it is gone."""
     return _row(Shift, int(text)) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
+def correction_or_404(correction_id: int) -> Correction:
+    return _row(Correction, correction_id) or abort(404, "There is no such request.")
 
 
 def own_shift_or_403(shift_id: int) -> Shift:

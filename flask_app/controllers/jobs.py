@@ -19,9 +19,11 @@ from flask_app.controllers.access import (
 from flask_app.controllers.pages import time_rules, today
 from flask_app.models import Job, Shift, SyncRun, committing
 from flask_app.models.base import Invalid, Refused
+from flask_app.models.clock_out import unconfirmed
 from flask_app.models.hours import timesheet_of
 from flask_app.models.job import ACTIVE, INACTIVE
 from flask_app.models.shift import NOTE_MAX
+from flask_app.models.shift_changes import STILL_THERE
 from flask_app.models.timesheet import Line, Timesheet, worked_minutes
 from flask_app.utils.clock import utc_now
 
@@ -44,6 +46,8 @@ def dashboard() -> ResponseReturnValue:
         today_minutes=timesheet_of(user, today(), today(), time_rules(), now=now).minutes,
         recent=Shift.recent_jobs(user),
         on_now=on_now,
+        unconfirmed=unconfirmed(user),
+        now_minus=now - STILL_THERE,
         on_now_count=on_now_count,
         synced_at=success.started_at if success else None,
         **_board(),

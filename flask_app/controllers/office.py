@@ -4,7 +4,9 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from flask_app.controllers.access import admin_required
-from flask_app.models import User
+from flask_app.models import Correction, User
+from flask_app.models.clock_out import stale_shifts, unconfirmed
+from flask_app.utils.clock import utc_now
 
 bp = Blueprint("office", __name__)
 
@@ -12,4 +14,9 @@ bp = Blueprint("office", __name__)
 @bp.get("/office")
 @admin_required
 def index() -> ResponseReturnValue:
-    return render_template("office/index.html", waiting_people=User.waiting_count())
+    return render_template(
+        "office/index.html",
+        people=User.waiting_count(),
+        corrections=Correction.waiting_count(),
+        ends=len(stale_shifts(now=utc_now())) + len(unconfirmed()),
+    )

@@ -70,7 +70,9 @@ def iso(instant: datetime) -> str:
 def tab_of(endpoint: str | None) -> str:
     """Return which tab a page belongs to; what only admins open is the office."""
     part = (endpoint or "").partition(".")[0]
-    return part if part in ("live", "reports", "") else "jobs" if endpoint == "jobs.show" else "office"
+    tabs = {"live": "live", "reports": "reports", "corrections": "shifts", "account": "", "": ""}
+    special = {"jobs.show": "jobs", "corrections.queue": "office"}
+    return special.get(endpoint or "") or tabs.get(part, "office")
 
 
 def time_rules() -> TimeRules:

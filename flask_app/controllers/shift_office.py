@@ -40,7 +40,7 @@ def update(shift_id: int) -> ResponseReturnValue:
     try:
         changed = committing(lambda: _amend(shift, form))
     except Invalid as invalid:
-        return _edit_page(shift_or_404(shift_id), form, _problems(invalid)), 422
+        return _edit_page(shift_or_404(shift_id), form, problems_in_words(invalid)), 422
     except Refused as refusal:
         flash(str(refusal), "error")
         return redirect(url_for("shift_office.edit", shift_id=shift_id))
@@ -85,7 +85,7 @@ def add() -> ResponseReturnValue:
     try:
         shift = committing(lambda: _add(form))
     except Invalid as invalid:
-        return _new_page(form, _problems(invalid)), 422
+        return _new_page(form, problems_in_words(invalid)), 422
     except Refused as refusal:
         return _new_page(form, {"note": str(refusal)}), 422
     flash(f"{shift.user.name} has a shift on {shift.job.im_number} on {day(_shop_day(shift))}.", "success")
@@ -141,7 +141,7 @@ def _no_such_job(form: Mapping[str, str]) -> str:
     return f"There is no job {form['job']}." if form.get("job", "").strip() else "Fill in the IM number."
 
 
-def _problems(invalid: Invalid) -> dict[str, str]:
+def problems_in_words(invalid: Invalid) -> dict[str, str]:
     """Say what is wrong beside the form's own fields, and times as the shop reads them."""
     fields = {"started_at": "start", "ended_at": "end"}
     problems = {fields.get(field, field): text for field, text in invalid.problems.items()}

@@ -14,10 +14,11 @@ from flask_app.controllers.access import (
     user_or_404,
 )
 from flask_app.controllers.pages import clock, time_rules, today
-from flask_app.models import Job, Shift, User, committing
+from flask_app.models import Correction, Job, Shift, User, committing
 from flask_app.models.base import Refused
+from flask_app.models.clock_out import unconfirmed
 from flask_app.models.hours import timesheet_of
-from flask_app.models.shift_changes import punch_in_for, punch_out_for
+from flask_app.models.shift_changes import STILL_THERE, punch_in_for, punch_out_for, replace_assumed
 from flask_app.models.timesheet import Timesheet
 from flask_app.utils.clock import utc_now, week_start
 
@@ -92,7 +93,7 @@ def punch_out(shift_id: int) -> ResponseReturnValue:
 def _end(shift: Shift) -> None:
     by = current_user()
     if shift.user_id == by.id:
-        shift.end(at=utc_now())
+        _ = shift.end(at=utc_now()) or replace_assumed(shift, at=utc_now())
     else:
         punch_out_for(shift, by=by, at=utc_now())
 
@@ -106,6 +107,7 @@ def hours() -> ResponseReturnValue:
     first = week_start(last) + timedelta(weeks=1) - PERIOD
     sheet = _timesheet(first, week_start(last) + timedelta(days=6))
     current = sheet if last >= this_day else _timesheet(this_week, this_day)
+    asked = Correction.of(current_user())
     return render_template(
         "shifts/hours.html",
         timesheet=sheet,
@@ -113,8 +115,12 @@ def hours() -> ResponseReturnValue:
         last=min(last, this_day),
         earlier=url_for("shifts.hours", to=(first - timedelta(days=1)).isoformat()),
         later=url_for("shifts.hours", to=(last + PERIOD).isoformat()) if last < this_day else None,
-        today_minutes=current.on(this_day).minutes,
-        week_minutes=sum(week.minutes for week in current.weeks if week.start == this_week),
+        this_week=next((week for week in current.weeks if week.start == this_week), None),
+        this_day=current.on(this_day),
+        asked=asked,
+        by_shift=Correction.by_shift(asked),
+        unconfirmed=unconfirmed(current_user()),
+        now_minus=utc_now() - STILL_THERE,
     )
 
 

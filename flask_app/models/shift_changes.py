@@ -12,6 +12,7 @@ from flask_app.models.shift import CLOCK_SLACK, Shift, checked_note, flush_guard
 from flask_app.models.user import User
 
 LONGEST = timedelta(hours=24)  # a typed shift that is longer has a wrong date in it
+STILL_THERE = timedelta(hours=16)  # how long after its start a real punch may still replace an assumed end
 CHANGED_MEANWHILE = "This shift was changed a moment ago. Look at it again before you change it."
 
 
@@ -209,3 +210,19 @@ def punch_in_for(
     if shift.started_at == at:
         _write_down(ADDED, shift, {field: None for field in _as_seen(shift)}, by=by, at=at, reason=reason)
     return shift
+
+
+def replace_assumed(shift: Shift, *, at: datetime) -> bool:
+    """Punch out now of a shift whose end was only assumed: the punch counts. Raises Invalid if that is too
+    late. Return False if the end is not assumed any more."""
+    person = locked(shift, None)
+    if shift.assumed_at is None:
+        return False
+    if at - shift.started_at > STILL_THERE:
+        raise Invalid({"ended_at": "It's too late to punch out of that shift. Say when you left instead."})
+    check_times(person, shift.started_at, at, now=at, but=shift)
+    before = _as_seen(shift)
+    shift.ended_at, shift.assumed_at = at, None
+    flush_guarded()
+    _write_down(CHANGED, shift, before, by=person, at=at, reason="Punched out after the end was assumed.")
+    return True

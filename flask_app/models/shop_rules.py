@@ -1,15 +1,18 @@
 """What the shop decided for itself: when each department is clocked out, and its holidays."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, time
+from datetime import date, datetime, time
 from typing import Self
 
 from sqlalchemy import String, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flask_app.models.base import Base, db
-from flask_app.models.user import DEPARTMENTS
+from flask_app.models.audit import ADDED, CHANGED, DELETED, SETTING, Audit
+from flask_app.models.base import Base, Invalid, Raced, db, plain
+from flask_app.models.user import DEPARTMENTS, User
 
+HOLIDAY_NAME_MAX = 100
 CLOCK_OUT_AT, ASSUMED_END = time(18, 0), time(15, 30)  # unless a department has its own
 
 
@@ -30,6 +33,25 @@ class DepartmentRule(Base):
         return {code: kept.get(code) or cls.usual(code) for code in DEPARTMENTS}
 
     @classmethod
+    def set(cls, department: str, clocks_out: bool, at: time, end: time, *, by: User, now: datetime) -> None:
+        """Change a department's auto clock-out. Raises Invalid."""
+        if department not in DEPARTMENTS:
+            raise Invalid({"department": "There is no such department."})
+        if end > at:
+            raise Invalid({"assumed_end": "The assumed end can't be after the time of the clock-out."})
+        rule = db.session.get(cls, department, with_for_update=True)
+        if rule is None:
+            rule = cls.usual(department)
+            db.session.add(rule)
+        values = {"clocks_out": clocks_out, "clock_out_at": at, "assumed_end": end}
+        changes = {field: (getattr(rule, field), value) for field, value in values.items()}
+        for field, value in values.items():
+            setattr(rule, field, value)
+        flush_or_retry()
+        subject = f"Auto clock-out of {DEPARTMENTS[department]}"
+        Audit.record(CHANGED, SETTING, None, subject=subject, by=by, at=now, changes=changes)
+
+    @classmethod
     def usual(cls, department: str) -> Self:
         return cls(department=department, clocks_out=True, clock_out_at=CLOCK_OUT_AT, assumed_end=ASSUMED_END)
 
@@ -46,3 +68,35 @@ class Holiday(Base):
     def between(cls, first: date, last: date) -> Sequence[Self]:
         """The holidays from `first` to `last`, both included, in order."""
         return db.session.scalars(select(cls).where(cls.day.between(first, last)).order_by(cls.day)).all()
+
+    @classmethod
+    def add(cls, day: date, name: str, *, by: User, now: datetime) -> bool:
+        """Add a holiday. Return False if that day is one. Raises Invalid."""
+        name = plain(name)
+        if not name or len(name) > HOLIDAY_NAME_MAX:
+            raise Invalid({"name": f"Give the holiday a name of at most {HOLIDAY_NAME_MAX} characters."})
+        if db.session.get(cls, day):
+            return False
+        db.session.add(cls(day=day, name=name))
+        flush_or_retry()
+        subject, changes = f"Holiday {name}", {"day": (None, day), "name": (None, name)}
+        Audit.record(ADDED, SETTING, None, subject=subject, by=by, at=now, changes=changes)
+        return True
+
+    @classmethod
+    def remove(cls, day: date, *, by: User, now: datetime) -> bool:
+        """Take a holiday away. Return False if that day is none."""
+        holiday = db.session.get(cls, day)
+        if holiday is None:
+            return False
+        db.session.delete(holiday)
+        subject, changes = f"Holiday {holiday.name}", {"day": (day, None), "name": (holiday.name, None)}
+        Audit.record(DELETED, SETTING, None, subject=subject, by=by, at=now, changes=changes)
+        return True
+
+
+def flush_or_retry() -> None:
+    try:
+        db.session.flush()
+    except IntegrityError:
+        raise Raced("Somebody else has just changed this.") from None

@@ -168,6 +168,12 @@ class User(Base):
         return db.session.get(cls, int(text)) if known else None
 
     @classmethod
+    def has_other_admin(cls, admin: "User") -> bool:
+        """Whether somebody else is an admin too."""
+        rule = (cls.department == ADMINISTRATIVE, cls.approved_at.is_not(None), cls.deleted_date.is_(None))
+        return bool(db.session.scalar(select(func.count()).where(*rule, cls.id != admin.id)))
+
+    @classmethod
     def waiting_count(cls) -> int:
         """How many made an account that no admin has activated yet."""
         waiting = (cls.approved_at.is_(None), cls.deleted_date.is_(None))

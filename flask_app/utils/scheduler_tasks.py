@@ -1,4 +1,4 @@
-"""What happens by itself: the daily sync, and the sync after a login."""
+"""What happens by itself: the daily sync, the sync after a login, and the auto clock-out."""
 
 import logging
 import os
@@ -23,9 +23,11 @@ from flask_app.dataverse.sync import (
     sync_approved_jobs,
 )
 from flask_app.models import SyncRun, TaskRun, committing
+from flask_app.models.clock_out import clock_out, last_due
 from flask_app.utils.clock import last_time_of_day, next_time_of_day, utc_now
 
 DAILY_SYNC = "daily_sync"
+CLOCK_OUT = "auto_clock_out"
 CHECK_MINUTES = 10  # how often to look for a daily sync that was missed, or that somebody did not finish
 FIRST_LOOK = timedelta(seconds=3)
 GRACE = timedelta(minutes=20)  # how late a daily sync may fire before it counts as missed
@@ -52,6 +54,8 @@ def start_scheduler(app: Flask) -> BackgroundScheduler:
     scheduler.add_job(automated_job_sync, CronTrigger(hour=at.hour, minute=at.minute, timezone=zone), **rules)
     every = IntervalTrigger(minutes=CHECK_MINUTES, timezone=zone)
     scheduler.add_job(automated_job_sync, every, next_run_time=utc_now() + FIRST_LOOK, **rules)
+    minutely = IntervalTrigger(minutes=1, timezone=zone)
+    scheduler.add_job(automated_clock_out, minutely, next_run_time=utc_now() + FIRST_LOOK, **rules)
     scheduler.start()
     owner = os.getpid()
     os.register_at_fork(
@@ -84,6 +88,23 @@ def automated_job_sync(app: Flask) -> None:
         outcome = _sync("schedule")
         if outcome is not None:  # otherwise the claim lapses: what is in the way may be a run that died
             committing(lambda: claim.finish(outcome, now=utc_now()))
+
+
+def automated_clock_out(app: Flask) -> None:
+    """Give forgotten shifts an assumed end if a department's time has come and nobody has claimed it.
+
+    After a time of no program running it makes up for all the days that it missed: each shift is looked at
+    by the day on which it began.
+    """
+    with app.app_context():
+        now, zone = utc_now(), settings().shop_timezone
+        due_at = last_due(zone, now=now)
+        claim = TaskRun.claim(CLOCK_OUT, due_at=due_at, now=now) if due_at else None
+        if claim is None:
+            return
+        outcome = clock_out(zone, now=now).sentence
+        committing(lambda: claim.finish(outcome, now=utc_now()))
+        _log.info("Auto clock-out: %s", outcome)
 
 
 def sync_after_login() -> Thread | None:
