@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from flask_app import create_app, migrations
 from flask_app.config import Config, DataverseSettings
@@ -90,23 +90,62 @@ def mariadb_url(new_mariadb: Callable[[], str]) -> str:
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest) -> str:
     """A migrated database without rows, on each engine in turn."""
-    if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "test.db")
-        return f"sqlite:///{tmp_path / 'test.db'}"
-    url: str = request.getfixturevalue("mariadb_url")
-    empty(url)
+    return fresh_database(request, request.param)
+
+
+def fresh_database(request: pytest.FixtureRequest, kind: str) -> str:
+    """Empty the one database of that kind that the tests share, and return its URL."""
+    engines: Engines = request.getfixturevalue("engines")
+    if kind == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        path = template.with_name("test.db")
+        url = f"sqlite:///{path}"
+        engines.of(url).dispose()
+        for rest in ("-wal", "-shm"):
+            path.with_name(path.name + rest).unlink(missing_ok=True)
+        shutil.copy(template, path)
+        return url
+    url = request.getfixturevalue("mariadb_url")
+    empty(engines.of(url))
     return url
 
 
-def empty(url: str) -> None:
-    """Delete every row of a test's database."""
-    engine = make_engine(url)
+def empty(engine: Engine) -> None:
+    """Take every row out of a MariaDB database; the audit's can only be truncated."""
+    tables = [table.name for table in reversed(Base.metadata.sorted_tables)]
+    has_rows = "SELECT '{0}' FROM DUAL WHERE EXISTS (SELECT 1 FROM {0})"
+    filled = " UNION ALL ".join(has_rows.format(name) for name in tables)
     with engine.begin() as connection:
-        for table in reversed(Base.metadata.sorted_tables):
-            connection.execute(table.delete())
-    engine.dispose()
+        names = set(connection.scalars(text(filled)))
+        connection.execute(text("SET foreign_key_checks = 0"))
+        for name in names:
+            connection.execute(text(f"TRUNCATE {name}" if name == "audit" else f"DELETE FROM {name}"))  # noqa: S608
+        connection.execute(text("SET foreign_key_checks = 1"))
+
+
+class Engines:
+    """One engine per database for all tests: each would compile every statement anew."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Engine] = {}
+
+    def of(self, url: str) -> Engine:
+        if url not in self._made:
+            self._made[url] = make_engine(url)
+        return self._made[url]
+
+    def dispose(self) -> None:
+        for engine in self._made.values():
+            engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def engines() -> Iterator[Engines]:
+    made = Engines()
+    yield made
+    made.dispose()
 
 
 @pytest.fixture
@@ -121,12 +160,16 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBy
 
 
 @pytest.fixture
-def make_app(config: Config, compiled_templates: FileSystemBytecodeCache) -> Iterator[Callable[..., Flask]]:
+def make_app(
+    config: Config, compiled_templates: FileSystemBytecodeCache, engines: Engines
+) -> Iterator[Callable[..., Flask]]:
     """Build the application with some settings changed."""
     made: list[Flask] = []
 
     def make(**changes: Any) -> Flask:
         app = create_app(replace(config, **changes))
+        app.extensions["engine"].dispose()
+        app.extensions["engine"] = engines.of(app.extensions["settings"].database_url)
         app.testing = True
         app.jinja_env.bytecode_cache = compiled_templates
         app.config["WTF_CSRF_ENABLED"] = False  # tests/web/test_csrf.py turns it on

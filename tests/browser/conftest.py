@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -13,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 from waitress.server import create_server
 
 from flask_app.dataverse.standin import Standin
-from tests.conftest import PASSWORD, dataverse_settings, empty, missing
+from tests.conftest import PASSWORD, dataverse_settings, fresh_database, missing
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 800}
@@ -30,14 +29,9 @@ def browser_type_launch_args() -> dict[str, Any]:
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest) -> str:
     """What the browser shows doesn't depend on the database: SQLite, unless a test asks for "mariadb"."""
-    if getattr(request, "param", "sqlite") == "mariadb":
-        url: str = request.getfixturevalue("mariadb_url")
-        empty(url)
-        return url
-    shutil.copy(sqlite_template, tmp_path / "test.db")
-    return f"sqlite:///{tmp_path / 'test.db'}"
+    return fresh_database(request, getattr(request, "param", "sqlite"))
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from flask_app.models import Base, LoginAttempt, Shift, User, committing, db
+from flask_app.models import Base, Correction, LoginAttempt, Shift, User, committing, db
 from flask_app.models.job import Job
 from tests.conftest import NOW, PASSWORD
 
@@ -49,6 +50,48 @@ TABLE = {
     ("POST", "/sync/rehearsal"): (OUT, NO, IN),
     ("POST", "/follow/job/<int:job_id>"): (OUT, NO, IN),
     ("POST", "/api/process-approved-jobs"): (OUT, NO, IN),
+    ("GET", "/account"): (OUT, IN, IN),
+    ("POST", "/account/password"): (OUT, IN, IN),
+    ("GET", "/todays_activity"): (OUT, IN, IN),
+    ("POST", "/todays_activity/dismiss/<int:user_id>"): (OUT, NO, IN),
+    ("POST", "/todays_activity/expect/<int:user_id>"): (OUT, NO, IN),
+    ("GET", "/end_of_day"): (OUT, NO, IN),
+    ("POST", "/end_of_day"): (OUT, NO, IN),
+    ("GET", "/my/corrections/new"): (OUT, IN, IN),
+    ("POST", "/my/corrections/new"): (OUT, IN, IN),
+    ("POST", "/my/corrections/<int:correction_id>/withdraw"): (OUT, NO, NO),  # somebody else's request
+    ("POST", "/my/shift/<int:shift_id>/confirm"): (OUT, NO, IN),  # somebody else's shift
+    ("GET", "/admin/corrections"): (OUT, NO, IN),
+    ("POST", "/admin/corrections/<int:correction_id>/approve"): (OUT, NO, IN),
+    ("POST", "/admin/corrections/<int:correction_id>/decline"): (OUT, NO, IN),
+    ("GET", "/admin/stale_shifts"): (OUT, NO, IN),
+    ("POST", "/admin/stale_shifts"): (OUT, NO, IN),
+    ("POST", "/admin/stale_shifts/repair"): (OUT, NO, IN),
+    ("GET", "/manage_shifts"): (OUT, NO, IN),
+    ("GET", "/edit/shift/<int:shift_id>"): (OUT, NO, IN),
+    ("POST", "/update/shift/<int:shift_id>"): (OUT, NO, IN),
+    ("POST", "/delete/shift/<int:shift_id>"): (OUT, NO, IN),
+    ("GET", "/new/shift"): (OUT, NO, IN),
+    ("POST", "/new/shift"): (OUT, NO, IN),
+    ("GET", "/office"): (OUT, NO, IN),
+    ("GET", "/admin/audit"): (OUT, NO, IN),
+    ("GET", "/admin/rules"): (OUT, NO, IN),
+    ("POST", "/admin/rules/department"): (OUT, NO, IN),
+    ("POST", "/admin/rules/holiday"): (OUT, NO, IN),
+    ("POST", "/admin/rules/holiday/remove"): (OUT, NO, IN),
+    ("POST", "/admin/rules/federal"): (OUT, NO, IN),
+    ("GET", "/reports"): (OUT, NO, IN),
+    ("GET", "/reports/shifts"): (OUT, NO, IN),
+    ("GET", "/reports/hours"): (OUT, NO, IN),
+    ("GET", "/reports/quarterly"): (OUT, NO, IN),
+    ("GET", "/reports/jobs"): (OUT, NO, IN),
+    ("GET", "/reports/jobs/<int:job_id>"): (OUT, NO, IN),
+    ("GET", "/shift_report"): (OUT, NO, IN),
+    ("GET", "/shift_report/<preset>"): (OUT, NO, IN),
+    ("GET", "/quarterly_report"): (OUT, NO, IN),
+    ("GET", "/quarterly_report/<path:rest>"): (OUT, NO, IN),
+    ("POST", "/password/user/<int:user_id>"): (OUT, NO, IN),
+    ("POST", "/roster/user/<int:user_id>"): (OUT, NO, IN),
 }
 
 
@@ -59,10 +102,19 @@ def shop(app, cast, add_job) -> Flask:
     with app.app_context():
         luis, desk = db.session.get_one(User, cast.luis), db.session.get_one(Job, job)
         shift = committing(lambda: Shift.start(luis, desk, at=NOW))
+        asked = committing(lambda: _asked(luis, shift, desk))
         app.config["VALUES"] = {
+            "correction_id": asked, "preset": "last_week", "rest": "csv",
             "job_id": job, "shift_id": shift.id, "user_id": cast.luis, "run_id": 1, "filename": "app.css",
         }  # fmt: skip
     return app
+
+
+def _asked(luis: User, shift: Shift, job: Job) -> int:
+    start = NOW - timedelta(hours=1)
+    asked = Correction.ask(luis, "time", shift, start, NOW, job, note="", at=NOW)
+    db.session.flush()
+    return asked.id
 
 
 def routes(app: Flask) -> Iterator[tuple[str, str]]:
@@ -163,6 +215,13 @@ def test_a_script_is_answered_with_a_status_not_with_a_login_page(shop, log_in):
 def test_a_worker_sees_no_button_that_only_admins_may_press(shop, log_in):
     for page in ("/dashboard", f"/show/job/{shop.config['VALUES']['job_id']}", "/my/hours"):
         text = log_in("ana").get(page).text
-        assert not [
-            word for word in ("/manage_users", "/new/job", "/edit/job", 'href="/sync"') if word in text
-        ]
+        links = (
+            "/manage_users",
+            "/new/job",
+            "/edit/job",
+            "/edit/shift",
+            '="/office"',
+            '="/reports"',
+            '="/sync"',
+        )
+        assert not [word for word in links if word in text]
