@@ -15,7 +15,13 @@ from flask_app.models.base import Refused
 from flask_app.models.hours import Selection, hours_by_week, timesheet_of
 from flask_app.models.report import Report
 from flask_app.models.report_hours import hours_report
-from flask_app.models.report_jobs import burn_up, figures_of, jobs_report, pace_begins
+from flask_app.models.report_jobs import (
+    burn_up,
+    figures_of,
+    jobs_report,
+    pace_begins,
+    working_days_after,
+)
 from flask_app.models.report_quarterly import band, quarterly_report
 from flask_app.models.report_shifts import ONLY, Wanted, shifts_report
 from flask_app.models.user import DEPARTMENTS
@@ -106,7 +112,8 @@ def job(job_id: int) -> ResponseReturnValue:
     weeks, (since, off) = burn_up(found, rules, now=now), pace_begins(today())
     totals = Shift.job_totals(found, now=now)
     lately = Shift.minutes_on(found, since=day_bounds(since, rules.zone)[0], now=now)
-    figures = figures_of(found.estimated_hours, sum(t.minutes for t in totals), lately, today(), off)
+    upcoming = working_days_after(today(), off)
+    figures = figures_of(found.estimated_hours, sum(t.minutes for t in totals), lately, upcoming)
     labels = [start.strftime("%m/%d") for start, _ in weeks]
     chart = charts.line_chart(labels, [minutes / 60 for _, minutes in weeks], found.estimated_hours)
     return render_template(

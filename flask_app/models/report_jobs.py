@@ -1,7 +1,7 @@
 """Jobs: what was estimated, what was worked, how fast it goes and when it will be done."""
 
 from collections import defaultdict
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -66,11 +66,11 @@ def jobs_report(
     """Return the jobs of a board with their figures: those over the estimate first, then nearly over ones."""
     today = rules.day_of(now)
     since, off = pace_begins(today)
-    hours = _hours(status, since, rules, now)
+    hours, upcoming = _hours(status, since, rules, now), working_days_after(today, off)
     rows = []
     for job_id, number, contractor, estimated in _jobs(status, words):
         worked, lately = hours.get(job_id, (0, 0))
-        one = figures_of(estimated, worked, lately, today, off)
+        one = figures_of(estimated, worked, lately, upcoming)
         rows.append((one, _row(job_id, number, contractor, one)))
     rows.sort(key=_order(sort), reverse=sort.startswith("-"))
     over = sum(one.says == "Over" for one, _ in rows)
@@ -83,12 +83,14 @@ def jobs_report(
 
 
 def figures_of(
-    estimated_hours: float | None, worked: int, lately: int, today: date, off: Set[date]
+    estimated_hours: float | None, worked: int, lately: int, upcoming: Sequence[date]
 ) -> JobFigures:
+    """Return a job's figures from its estimate in hours and its minutes; `upcoming` are working days."""
     estimate = round(estimated_hours * 60) if estimated_hours else None
     done_by = None
     if estimate and lately and worked < estimate:
-        done_by = after_working_days(today, -(-(estimate - worked) * PACE_DAYS // lately), off)
+        days = -(-(estimate - worked) * PACE_DAYS // lately)
+        done_by = upcoming[days - 1] if days <= len(upcoming) else None
     return JobFigures(worked, lately, estimate, done_by)
 
 
@@ -102,13 +104,10 @@ def pace_begins(today: date) -> tuple[date, Set[date]]:
     return day, off
 
 
-def after_working_days(day: date, count: int, off: Set[date]) -> date | None:
-    """Return the working day that is `count` working days after `day`, None if it is years away."""
-    end = day + _FAR
-    while count > 0 and day < end:
-        day += timedelta(days=1)
-        count -= day.weekday() < 5 and day not in off
-    return day if count <= 0 else None
+def working_days_after(day: date, off: Set[date]) -> list[date]:
+    """Return the working days of the ten years after `day`, in order."""
+    days = (day + timedelta(days=n) for n in range(1, _FAR.days + 1))
+    return [one for one in days if one.weekday() < 5 and one not in off]
 
 
 def burn_up(job: Job, rules: TimeRules, *, now: datetime) -> list[tuple[date, int]]:

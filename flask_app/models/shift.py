@@ -56,7 +56,7 @@ class Shift(Base):
     __table_args__ = (
         CheckConstraint("updated_at IS NULL OR updated_at >= created_at", name="ends_after_start"),
         Index("ix_shifts_user_id_created_at", "user_id", "created_at"),
-        Index("ix_shifts_job_id_created_at", "job_id", "created_at"),
+        Index("ix_shifts_job_id_worked", "job_id", "created_at", "updated_at", "user_id"),
         # Holds all that a sum of hours needs: a report reads no row of the table.
         Index("ix_shifts_created_at", "created_at", "user_id", "job_id", "updated_at"),
     )
