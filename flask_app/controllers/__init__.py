@@ -1,6 +1,7 @@
 """The blueprints: parse the request, call one thing, answer."""
 
 from flask_app.controllers.account import bp as account
+from flask_app.controllers.assign import bp as assign
 from flask_app.controllers.audit import bp as audit
 from flask_app.controllers.corrections import bp as corrections
 from flask_app.controllers.health import bp as health
@@ -16,6 +17,6 @@ from flask_app.controllers.sync import bp as sync
 from flask_app.controllers.users import bp as users
 
 blueprints = (
-    users, account, jobs, shifts, corrections, live, shift_office, stale, office, audit, rules, reports, sync,
-    health,
+    users, account, jobs, shifts, corrections, live, assign, shift_office, stale, office, audit, rules, reports,
+    sync, health,
 )  # fmt: skip

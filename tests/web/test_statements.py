@@ -27,6 +27,7 @@ PAGES = (
     "/edit/shift/{shift}",
     "/office",
     "/account",
+    "/admin/assign_shift",
     "/admin/audit",
     "/admin/corrections",
     "/admin/stale_shifts",
