@@ -17,6 +17,6 @@ from flask_app.controllers.sync import bp as sync
 from flask_app.controllers.users import bp as users
 
 blueprints = (
-    users, account, jobs, shifts, corrections, live, assign, shift_office, stale, office, audit, rules, reports,
-    sync, health,
+    users, account, jobs, shifts, corrections, live, assign, shift_office, stale, office, audit, rules,
+    reports, sync, health,
 )  # fmt: skip

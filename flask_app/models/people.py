@@ -9,7 +9,7 @@ from flask_app.models.base import Invalid, db
 from flask_app.models.login_attempt import LoginAttempt
 from flask_app.models.shift import Shift
 from flask_app.models.shift_changes import punch_out_for
-from flask_app.models.user import ADMINISTRATIVE, User
+from flask_app.models.user import ADMINISTRATIVE, DEPARTMENTS, User
 
 _FIELDS = ("first_name", "last_name", "email", "department", "on_active_roster", "hire_date", "leave_date")
 _CHANGED_PASSWORD = {"password": ("set", "set anew")}  # that it was, never what it is
@@ -18,7 +18,7 @@ _CHANGED_PASSWORD = {"password": ("set", "set anew")}  # that it was, never what
 def register(form: Mapping[str, str], *, at: datetime, approved: bool) -> User:
     """Make one's own account; nobody makes oneself an admin. Raises Invalid."""
     problems = {}
-    if form.get("department") == ADMINISTRATIVE:
+    if form.get("department") not in DEPARTMENTS.keys() - {ADMINISTRATIVE}:
         problems["department"] = "Choose one of these departments."
     if form.get("password") != form.get("confirm_password"):
         problems["confirm_password"] = "The two passwords differ."  # noqa: S105  # a sentence

@@ -123,8 +123,8 @@ def test_the_shop_has_people_of_every_department_and_two_weeks_of_shifts(demo: D
 
 
 def test_the_passwords_let_a_worker_and_an_admin_in(demo: Demo) -> None:
-    assert "/manage_users" not in demo.get(demo.log_in("Worker"), "/dashboard")
-    assert "/manage_users" in demo.get(demo.log_in("Admin"), "/dashboard")
+    assert '="/office"' not in demo.get(demo.log_in("Worker"), "/dashboard")
+    assert '="/office"' in demo.get(demo.log_in("Admin"), "/dashboard")
 
 
 def test_every_page_says_demo(demo: Demo) -> None:

@@ -1,10 +1,14 @@
 """The admins' list of people: add, edit, activate, deactivate."""
 
+import re
+from datetime import date
+
 import pytest
 from sqlalchemy import select
 
-from flask_app.models import Job, Shift, User, committing, db
-from flask_app.models.user import password_matches
+from flask_app.models import Audit, Job, Shift, User, committing, db
+from flask_app.models.audit import Wanted
+from flask_app.models.login_attempt import PER_ACCOUNT
 from tests.conftest import NOW, PASSWORD
 
 FORM = {
@@ -65,27 +69,98 @@ def test_an_edit_without_a_password_keeps_the_old_one_and_the_session(app, grace
     assert ana.get("/dashboard").status_code == 200
 
 
-def test_a_new_password_is_the_only_one_from_then_on(app, grace, cast, log_in):
+def one_time_password(page: str) -> str:
+    """What the page shows to be told."""
+    return re.search(r'<p class="figure">([a-z]+-[a-z]+-[a-z]+-[0-9]{4})</p>', page)[1]
+
+
+def test_a_password_from_an_admin_works_once_and_leads_to_a_new_one(app, grace, cast, log_in):
     ana = log_in("ana")
-    grace.post(f"/update/user/{cast.ana}", data={**ANA, "password": "brand-new-board"})
+    answer = grace.post(f"/password/user/{cast.ana}")
+    given = one_time_password(answer.text)
+    assert given not in str(answer.headers)
     assert ana.get("/dashboard").status_code == 302
     assert enter(app, "ana@shop.example") == 401
-    assert enter(app, "ana@shop.example", "brand-new-board") == 302
+    ana.post("/login", data={"email": "ana@shop.example", "password": given})
+    for method, path in (("GET", "/dashboard"), ("POST", "/create/shift"), ("GET", "/my/hours")):
+        assert ana.open(path, method=method).location == "/account"
+    form = {"old_password": given, "password": "brand-new-board", "confirm_password": "brand-new-board"}
+    assert ana.post("/account/password", data=form).location == "/account"
+    assert ana.get("/dashboard").status_code == 200
+    assert (enter(app, "ana@shop.example", given), enter(app, "ana@shop.example", "brand-new-board")) == (
+        401,
+        302,
+    )
 
 
-def test_an_edit_with_a_bad_password_saves_nothing_of_it(app, grace, cast):
-    answer = grace.post(f"/update/user/{cast.ana}", data={**ANA, "last_name": "Lima", "password": "short"})
-    assert answer.status_code == 422
-    ana = person(app, "ana@shop.example")
-    assert (ana.last_name, password_matches(ana.password, PASSWORD)) == ("Duarte", True)
+def test_no_password_is_ever_written_down(app, grace, cast):
+    given = one_time_password(grace.post(f"/password/user/{cast.ana}").text)
+    with app.app_context():
+        row = Audit.of("user", cast.ana)[0]
+    assert (row.changes, row.by.first_name) == ({"password": ["set", "set anew"]}, "Grace")
+    assert given not in grace.get("/admin/audit").text + grace.get(f"/edit/user/{cast.ana}").text
 
 
-def test_an_admin_who_changes_the_own_password_stays_logged_in_here_and_nowhere_else(grace, cast, log_in):
-    elsewhere = log_in("grace")
-    form = {"first_name": "Grace", "last_name": "Whitfield", "email": "grace@shop.example"}
-    form |= {"department": "ADMINISTRATIVE", "password": "brand-new-board"}
-    assert grace.post(f"/update/user/{cast.grace}", data=form, follow_redirects=True).status_code == 200
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"old_password": "wrong-wrong"}, "not your present password"),
+        ({"password": "short", "confirm_password": "short"}, "at least 8"),
+        ({"confirm_password": "another-board"}, "differ"),
+        ({"password": PASSWORD, "confirm_password": PASSWORD}, "before"),
+    ],
+)
+def test_ones_own_password_changes_only_if_all_is_right(app, log_in, cast, changes, says):
+    ana = log_in("ana")
+    form = {"old_password": PASSWORD, "password": "brand-new-board", "confirm_password": "brand-new-board"}
+    answer = ana.post("/account/password", data={**form, **changes})
+    assert (answer.status_code, says in answer.text) == (422, True)
+    assert enter(app, "ana@shop.example") == 302
+
+
+def test_a_new_password_of_ones_own_ends_every_other_session(log_in, cast):
+    here, elsewhere = log_in("ana"), log_in("ana")
+    form = {"old_password": PASSWORD, "password": "brand-new-board", "confirm_password": "brand-new-board"}
+    here.post("/account/password", data=form)
+    assert here.get("/dashboard").status_code == 200
     assert elsewhere.get("/dashboard").status_code == 302
+
+
+def test_guessing_the_old_password_is_slowed_down_like_a_login(log_in, cast):
+    ana = log_in("ana")
+    form = {"old_password": "wrong", "password": "brand-new-board", "confirm_password": "brand-new-board"}
+    answers = [ana.post("/account/password", data=form).status_code for _ in range(PER_ACCOUNT + 1)]
+    assert answers == [422] * PER_ACCOUNT + [429]
+
+
+def test_roster_and_days_of_work_are_kept_and_written_down(app, grace, cast):
+    form = {**ANA, "roster_asked": "yes", "hire_date": "2026-01-05", "leave_date": "2026-12-31"}
+    grace.post(f"/update/user/{cast.ana}", data=form)
+    ana = person(app, "ana@shop.example")
+    assert (ana.on_active_roster, ana.hire_date, ana.leave_date) == (
+        False,
+        date(2026, 1, 5),
+        date(2026, 12, 31),
+    )
+    grace.post(f"/roster/user/{cast.ana}", data={"on": "yes"})
+    assert person(app, "ana@shop.example").on_active_roster
+    with app.app_context():
+        latest, first = Audit.of("user", cast.ana)[:2]
+    assert latest.changes == {"on_active_roster": ["no", "yes"]}
+    assert first.changes["leave_date"] == [None, "2026-12-31"]
+
+
+def test_a_last_day_before_the_first_is_refused(app, grace, cast):
+    form = {**ANA, "hire_date": "2026-01-05", "leave_date": "2026-01-04"}
+    answer = grace.post(f"/update/user/{cast.ana}", data=form)
+    assert (answer.status_code, "before the first" in answer.text) == (422, True)
+    assert person(app, "ana@shop.example").hire_date is None
+
+
+def test_a_form_without_the_roster_leaves_it_alone(app, grace, cast):
+    grace.post(f"/update/user/{cast.ana}", data={**ANA, "last_name": "Lima"})
+    ana = person(app, "ana@shop.example")
+    assert (ana.last_name, ana.on_active_roster) == ("Lima", True)
 
 
 def test_a_worker_who_becomes_an_admin_logs_in_again_as_one(grace, cast, log_in):
@@ -108,6 +183,10 @@ def test_deactivating_keeps_out_and_punches_out(app, grace, cast, add_job):
         committing(lambda: Shift.start(luis, job, at=NOW))
     page = grace.post(f"/deactivate/user/{cast.luis}", follow_redirects=True)
     assert "Luis Romero is deactivated and was punched out of 4512." in page.text
+    with app.app_context():
+        entity = {row.entity: row for row in Audit.search(Wanted(person_id=cast.luis), limit=9)}
+    assert entity["user"].changes == {"active": ["yes", "no"]}
+    assert "deactivated" in entity["shift"].reason
     assert enter(app, "luis@shop.example") == 401
     with app.app_context():
         assert db.session.scalars(select(Shift)).one().ended_at is not None

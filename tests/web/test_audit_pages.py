@@ -1,0 +1,158 @@
+"""The list of changes, and the shop's own rules."""
+
+from datetime import date, time, timedelta
+
+import pytest
+
+from flask_app.models import Audit, DepartmentRule, Holiday, Job, User, committing, db
+from flask_app.models.shift_changes import add_shift
+from flask_app.models.us_holidays import us_federal_holidays
+from tests.conftest import NOW
+from tests.connected import words
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def grace(app, cast, add_job, log_in):
+    """An admin's browser; Luis has a shift that was added, and one person more was edited."""
+    job_id = add_job("4512")
+    with app.app_context():
+        luis, by = (db.session.get_one(User, person) for person in (cast.luis, cast.grace))
+        job, how = db.session.get_one(Job, job_id), {"by": by, "at": NOW, "reason": "Phone was dead"}
+        committing(lambda: add_shift(luis, job, NOW - 9 * HOUR, NOW - HOUR, **how))
+    browser = log_in("grace")
+    browser.post(f"/roster/user/{cast.ana}", data={"on": "no"})
+    return browser
+
+
+def test_a_change_is_told_in_the_shops_words(grace):
+    page = words(grace.get("/admin/audit").text)
+    assert "Added Luis Romero on 4512 11/23/2026 07:02 AM , Grace Whitfield Phone was dead" in page
+    assert "Start Before: nothing Now: 11/22/2026 10:02 PM" in page
+    assert "On the roster Before: yes Now: no" in page
+
+
+@pytest.mark.parametrize(
+    ("query", "luis", "ana"),
+    [
+        ("", True, True),
+        ("what=shift", True, False),
+        ("what=user", False, True),
+        ("what=nonsense", True, True),
+        ("q=phone+dead", True, False),
+        ("q=DUARTE", False, True),
+        ("q=100%25", False, False),
+        ("person={luis}", True, False),
+        ("by={grace}", True, True),
+        ("by={ana}", False, False),
+        ("from=2026-11-23&to=2026-11-23", True, False),
+        ("to=2026-11-22", False, False),
+        ("before=1", False, False),
+        ("before=99999999999999999999", True, True),
+    ],
+)
+def test_changes_are_found_by_what_who_when_and_words(grace, cast, query, luis, ana):
+    page = words(grace.get("/admin/audit?" + query.format(**vars_of(cast))).text)
+    assert ("Phone was dead" in page, "On the roster" in page) == (luis, ana)
+
+
+def vars_of(cast) -> dict[str, int]:
+    return {"luis": cast.luis, "ana": cast.ana, "grace": cast.grace}
+
+
+def test_a_day_that_cannot_be_read_is_said(grace):
+    answer = grace.get("/admin/audit?from=yesterday")
+    assert (answer.status_code, "can't be read" in words(answer.text)) == (400, True)
+
+
+def test_many_changes_come_by_pages(app, grace, cast):
+    with app.app_context():
+        by = db.session.get_one(User, cast.grace)
+
+        def write() -> None:
+            for n in range(60):
+                Audit.record(
+                    "changed", "job", n, subject=f"Job {n}.", by=by, at=NOW, changes={"status": (0, 1)}
+                )
+
+        committing(write)
+    page = grace.get("/admin/audit?what=job")
+    assert ("Job 59." in page.text, "Job 9." in page.text) == (True, False)
+    earlier = page.text.split('rel="next" href="')[1].split('"')[0].replace("&amp;", "&")
+    text = grace.get(earlier).text
+    assert ("Job 9." in text, "Job 59." in text, 'rel="next"' in text) == (True, False, False)
+
+
+def test_what_an_admin_does_to_a_job_is_written_down(app, grace, add_job):
+    job = add_job("4600")
+    grace.post(f"/update/job/{job}", data={"status": "0"})
+    with app.app_context():
+        latest, first = Audit.of("job", job)
+    assert (latest.changes, latest.by.first_name) == ({"status": ["1", "0"]}, "Grace")
+    assert (first.action, first.changes["im_number"]) == ("added", [None, "4600"])
+
+
+RULE = {"department": "CUT_SHOP", "clocks_out": "on", "clock_out_at": "23:30", "assumed_end": "23:00"}
+
+
+def test_a_departments_rule_is_its_own_and_written_down(app, grace):
+    grace.post("/admin/rules/department", data=RULE)
+    grace.post("/admin/rules/department", data={**RULE, "clocks_out": ""} | {"assumed_end": "22:00"})
+    with app.app_context():
+        rules = DepartmentRule.all()
+        assert (rules["CUT_SHOP"].clock_out_at, rules["CUT_SHOP"].assumed_end) == (time(23, 30), time(22, 0))
+        assert (rules["CNC_SHOP"].clock_out_at, rules["CNC_SHOP"].assumed_end) == (time(18, 0), time(15, 30))
+    page = words(grace.get("/admin/audit?what=setting").text)
+    assert "Auto clock-out of Cut shop" in page
+    assert "Assumed end Before: 23:00:00 Now: 22:00:00" in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"assumed_end": "23:45"}, "be after the time of the clock-out"),
+        ({"clock_out_at": "late"}, "Fill in both times"),
+        ({"department": "BOSS"}, "no such department"),
+    ],
+)
+def test_a_rule_that_cannot_be_changes_nothing(app, grace, changes, says):
+    page = grace.post("/admin/rules/department", data={**RULE, **changes}, follow_redirects=True)
+    assert says in words(page.text)
+    with app.app_context():
+        assert DepartmentRule.all()["CUT_SHOP"].clock_out_at == time(18, 0)
+
+
+def test_holidays_are_added_once_and_taken_away(app, grace):
+    form = {"day": "2027-07-02", "name": "Shop closed"}
+    for _ in range(2):
+        grace.post("/admin/rules/holiday", data=form)
+    with app.app_context():
+        assert [holiday.name for holiday in Holiday.between(date(2027, 1, 1), date(2027, 12, 31))] == [
+            "Shop closed"
+        ]
+    for _ in range(2):
+        grace.post("/admin/rules/holiday/remove", data={"day": "2027-07-02"})
+    with app.app_context():
+        assert Holiday.between(date(2027, 1, 1), date(2027, 12, 31)) == []
+    changes = words(grace.get("/admin/audit?what=setting").text)
+    assert (changes.count("Added Holiday"), changes.count("Deleted Holiday")) == (1, 1)
+
+
+def test_the_federal_holidays_are_added_beside_the_shops_own(app, grace):
+    grace.post("/admin/rules/holiday", data={"day": "2026-12-25", "name": "Our own Christmas"})
+    page = grace.post("/admin/rules/federal", data={"year": "2026"}, follow_redirects=True)
+    assert "10 federal holidays of 2026 are added." in page.text
+    assert ("Our own Christmas" in page.text, "Christmas Day" in page.text) == (True, False)
+
+
+def test_federal_holidays_are_those_of_the_governments_list():
+    assert [str(day) for day in us_federal_holidays(2026)] == [
+        "2026-01-01", "2026-01-19", "2026-02-16", "2026-05-25", "2026-06-19", "2026-07-03", "2026-09-07",
+        "2026-10-12", "2026-11-11", "2026-11-26", "2026-12-25",
+    ]  # fmt: skip
+    # New Year's Day of 2022 was a Saturday: observed in 2021.
+    assert date(2021, 12, 31) in us_federal_holidays(2021)
+    assert date(2022, 1, 1) not in us_federal_holidays(2022)
+    assert us_federal_holidays(2022)[date(2022, 12, 26)] == "Christmas Day"
+    assert "Juneteenth" not in us_federal_holidays(2020).values()
