@@ -1,0 +1,164 @@
+"""Today in the shop: who is in, who left, who is expected, and sending people home."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+import time_machine
+
+from flask_app.models import Audit, Job, Shift, User, committing, db
+from flask_app.models.hours import timesheet_of
+from flask_app.models.timesheet import TimeRules
+from flask_app.models.today import read_today
+from tests.connected import words
+
+NEW_YORK = ZoneInfo("America/New_York")
+TEN = datetime(2026, 11, 23, 10, 0, tzinfo=NEW_YORK).astimezone(UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def ten():
+    with time_machine.travel(TEN, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def punch(app, cast, add_job):
+    """Punch somebody in, and out if told when; return the shift's id."""
+    job_id = add_job("4512")
+
+    def work(who, start, end=None) -> int:
+        with app.app_context():
+            person, job = db.session.get_one(User, getattr(cast, who)), db.session.get_one(Job, job_id)
+            shift = committing(lambda: Shift.start(person, job, at=start))
+            if end:
+                committing(lambda: shift.end(at=end))
+            return shift.id
+
+    return work
+
+
+def board(app, **rules):
+    with app.app_context():
+        return read_today(date(2026, 11, 23), TimeRules(NEW_YORK, **rules), now=TEN)
+
+
+def names(people) -> list[str]:
+    return [person.name for person in people]
+
+
+def test_people_stand_where_they_are(app, cast, punch):
+    punch("ana", TEN - 3 * HOUR)
+    punch("luis", TEN - 4 * HOUR, TEN - HOUR)
+    today = board(app)
+    assert [(shift.name, shift.im_number) for shift in today.running] == [("Ana Duarte", "4512")]
+    assert names(today.left) == ["Luis Romero"]
+    assert today.expected == []  # an admin is not expected, nor who waits or is deactivated
+    assert {part.code: (part.started, part.ended, part.minutes) for part in today.departments} == {
+        "CUT_SHOP": (1, 0, 180), "CNC_SHOP": (1, 1, 180),
+    }  # fmt: skip
+
+
+def test_a_night_shift_is_in_but_its_hours_are_yesterdays(app, cast, punch):
+    punch("ana", TEN - 12 * HOUR)  # 10 PM
+    today = board(app)
+    assert names(today.running) == ["Ana Duarte"]
+    assert (today.total("started"), today.total("minutes")) == (0, 0)
+    assert board(app, split_at_midnight=True).total("minutes") == 600
+    assert names(today.expected) == ["Luis Romero"]
+
+
+def test_who_left_after_a_night_shift_has_left_today(app, cast, punch):
+    punch("ana", TEN - 12 * HOUR, TEN - 4 * HOUR)
+    (ana,) = board(app).left
+    assert (ana.first_in, ana.last_out) == (None, TEN - 4 * HOUR)
+
+
+def test_hours_are_those_of_the_timesheet(app, cast, punch):
+    punch("ana", TEN - 9 * HOUR, TEN - 4 * HOUR)
+    punch("ana", TEN - 3 * HOUR)
+    today = board(app, meal_minutes=30, meal_after=240)
+    with app.app_context():
+        rules = TimeRules(NEW_YORK, meal_minutes=30, meal_after=240)
+        sheet = timesheet_of(db.session.get_one(User, cast.ana), *[date(2026, 11, 23)] * 2, rules, now=TEN)
+    assert (today.total("minutes"), today.total("meal")) == (sheet.minutes, sheet.meal) == (480, 30)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, True),
+        ({"on_active_roster": False}, False),
+        ({"hire_date": date(2026, 11, 24)}, False),
+        ({"hire_date": date(2026, 11, 23)}, True),
+        ({"leave_date": date(2026, 11, 22)}, False),
+        ({"leave_date": date(2026, 11, 23)}, True),
+        ({"deleted_date": TEN}, False),
+    ],
+)
+def test_who_is_expected(app, cast, values, expected):
+    with app.app_context():
+        ana = db.session.get_one(User, cast.ana)
+        committing(lambda: [setattr(ana, name, value) for name, value in values.items()])
+    assert ("Ana Duarte" in names(board(app).expected)) is expected
+
+
+def test_a_dismissal_holds_for_the_day_and_can_be_undone(app, cast, log_in, ten):
+    grace = log_in("grace")
+    for _ in range(2):
+        grace.post(f"/todays_activity/dismiss/{cast.ana}")
+    assert (names(board(app).expected), names(board(app).dismissed)) == (["Luis Romero"], ["Ana Duarte"])
+    for _ in range(2):
+        grace.post(f"/todays_activity/expect/{cast.ana}")
+    assert "Ana Duarte" in names(board(app).expected)
+
+
+def test_workers_look_and_admins_act(log_in, cast, punch):
+    shift = punch("luis", TEN - HOUR)
+    assert f'value="{shift}"' in log_in("grace").get("/todays_activity").text
+    text = log_in("ana").get("/todays_activity").text
+    assert ("Luis Romero" in text, "<button" in text.split("<main")[1]) == (True, False)
+
+
+def test_the_wall_has_no_controls(log_in, cast, punch):
+    punch("luis", TEN - HOUR)
+    text = log_in("grace").get("/todays_activity?wall=1").text
+    main = text.split("<main")[1]
+    assert 'class="has-tabs wall"' in text
+    assert [word for word in ("<button", "<input", "<form", "4512</a>") if word in main] == []
+    assert "Luis Romero" in main
+
+
+def test_a_part_is_only_the_board(log_in, cast, punch):
+    punch("luis", TEN - HOUR)
+    part = log_in("grace").get("/todays_activity?part=1").text
+    assert ("Luis Romero" in part, "<html" in part, "csrf_token" in part) == (True, False, False)
+
+
+def test_those_named_are_punched_out_and_nobody_else(app, log_in, cast, punch):
+    luis, ana, grace = punch("luis", TEN - HOUR), punch("ana", TEN - HOUR), log_in("grace")
+    assert "Tick the people" in grace.post("/end_of_day", follow_redirects=True).text
+    page = grace.post("/end_of_day", data={"shift": [ana, ana, "x", "999999"]}, follow_redirects=True)
+    assert "Ana Duarte is punched out." in page.text
+    page = grace.post("/end_of_day", data={"shift": [luis], "only": ana}, follow_redirects=True)
+    assert "Ana Duarte had left already." in page.text
+    with app.app_context():
+        assert db.session.get_one(Shift, luis).is_open
+        assert db.session.get_one(Shift, ana).ended_at == TEN
+        (row,) = Audit.of("shift", ana)
+        assert (row.by_id, row.reason) == (cast.grace, "Punched out by an admin.")
+
+
+def test_the_end_of_the_day_names_everybody_ticked(log_in, cast, punch):
+    punch("luis", TEN - HOUR)
+    punch("ana", TEN - HOUR)
+    text = log_in("grace").get("/end_of_day").text
+    assert text.count('name="shift"') == 2
+    assert text.count('" checked') == 2
+
+
+def test_an_empty_shop_says_so(log_in, cast):
+    text = words(log_in("grace").get("/todays_activity").text)
+    assert "Nobody is on the clock." in text
+    assert "Yet to clock in 2" in text
