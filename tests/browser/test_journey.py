@@ -21,7 +21,7 @@ def test_a_day_at_the_shop(open_browser, cast, standin):
     office, phone = open_browser(viewport={"width": 1280, "height": 800}), open_browser()
 
     log_in(office, "grace")
-    office.get_by_role("link", name="Sync", exact=True).click()
+    office.goto("/sync")
     office.get_by_role("button", name="Sync now").click()
     expect(office.get_by_text("2 new jobs came in.").first).to_be_visible()
 
@@ -61,7 +61,7 @@ def test_new_jobs_arrive_by_the_button_and_a_deactivated_worker_is_out(open_brow
     phone.goto("/dashboard")
     expect(phone.get_by_role("button", name="Switch to 4600")).to_be_visible()
 
-    office.goto("/manage_users")
+    office.goto(f"/edit/user/{cast.ana}")
     office.get_by_role("button", name="Deactivate Ana Duarte").click()
     expect(office.get_by_text("Ana Duarte is deactivated and was punched out of 4512.")).to_be_visible()
     phone.get_by_role("link", name="My hours").click()

@@ -6,8 +6,10 @@ from uuid import uuid4
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+from sqlalchemy import select
 
-from flask_app.models import Job, Shift, SyncRun, User, committing, db
+from flask_app.models import Correction, Holiday, Job, Shift, SyncRun, User, committing, db
+from flask_app.models.shift_changes import amend
 from flask_app.models.sync_run import LEASE, SyncChange, SyncSkip, write_ledger
 from flask_app.utils.clock import utc_now
 from tests.browser.conftest import DESKTOP, PHONE, log_in
@@ -19,7 +21,12 @@ LONG_NAME = "Brasfield & Gorrie with Hensel Phelps and Partners, a Joint Venture
 HOSTILE = "Qx" * 2000  # no blank to break a line at
 PAGES = ("/dashboard", "/dashboard?q=nothing-like-it", "/dashboard?tab=inactive", "/my/hours",
          "/show/job/{job}", "/manage_users", "/new/user", "/edit/user/{ana}", "/new/job", "/edit/job/{job}",
-         "/sync", "/sync/run/{run}", "/sync/run/{failed}", "/no/such/page")  # fmt: skip
+         "/sync", "/sync/run/{run}", "/sync/run/{failed}", "/no/such/page", "/account", "/todays_activity",
+         "/todays_activity?wall=1", "/end_of_day", "/office", "/edit/shift/{shift}", "/new/shift",
+         "/admin/assign_shift", "/admin/audit", "/admin/rules", "/admin/corrections", "/admin/stale_shifts",
+         "/my/corrections/new", "/reports", "/reports/shifts?preset=two_weeks", "/reports/hours?preset=month",
+         "/reports/quarterly", "/reports/jobs", "/reports/jobs/{job}",
+         "/reports/shifts?format=print")  # fmt: skip
 PUBLIC = ("/", "/register")
 
 
@@ -48,8 +55,26 @@ def busy_shop(app, cast, add_job):
             left.dataverse_id, left.standing, left.dataverse_since = str(uuid4()), "not_approved", now
 
         committing(work)
+        shift = committing(lambda: _changes(cast))
         runs = committing(lambda: _runs(on, now - timedelta(hours=27)))
-    return {"job": job, "ana": cast.ana, **runs}
+    return {"job": job, "ana": cast.ana, "shift": shift, **runs}
+
+
+def _changes(cast):
+    """Marks, changes, a request, a holiday: what the office's pages can show. Returns an edited shift."""
+    ana, grace = (db.session.get_one(User, person) for person in (cast.ana, cast.grace))
+    now, how = utc_now(), {"by": grace, "at": utc_now(), "reason": "Camera " * 60}
+    edited, assumed = db.session.scalars(select(Shift).where(Shift.ended_at.is_not(None)).limit(2)).all()
+    amend(edited, edited.started_at, edited.ended_at - timedelta(minutes=7), edited.job, **how)
+    assumed.assumed_at = now
+    stale = Shift(user_id=cast.luis, job=edited.job, started_at=now - timedelta(days=4), note="")
+    db.session.add(stale)
+    Correction.ask(
+        ana, "time", edited, edited.started_at, edited.ended_at - timedelta(minutes=1), edited.job,
+        note="Really " * 40, at=now,
+    )  # fmt: skip
+    Holiday.add(now.date().replace(month=12, day=25), "Christmas Day", by=grace, now=now)
+    return edited.id
 
 
 def _runs(job, at):
@@ -109,7 +134,8 @@ def test_every_page_fits_every_screen_and_every_finger(open_browser, busy_shop):
 
 
 _SMALL_TARGETS = """() =>
-  [...document.querySelectorAll("button, select, summary, input:not([type=hidden], [type=radio])")]
+  [...document.querySelectorAll(
+    "button, select, summary, input:not([type=hidden], [type=radio], [type=checkbox])")]
   .filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 44)
   .map(e => e.outerHTML.slice(0, 100))"""
 
