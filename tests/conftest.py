@@ -103,7 +103,7 @@ def fresh_database(request: pytest.FixtureRequest, kind: str) -> str:
         path = template.with_name("test.db")
         url = f"sqlite:///{path}"
         engines.of(url).dispose()
-        for rest in ("-wal", "-shm"):
+        for rest in ("", "-wal", "-shm"):  # a connection that a test left open keeps the old file
             path.with_name(path.name + rest).unlink(missing_ok=True)
         shutil.copy(template, path)
         return url
