@@ -86,7 +86,6 @@ def change_own_password(person: User, form: Mapping[str, str], *, at: datetime) 
     if form.get("password") != form.get("confirm_password"):
         raise Invalid({"confirm_password": "The two passwords differ."})
     person.set_password(form.get("password", ""), at=at)
-    person.must_change_password = False
     _record(person, _CHANGED_PASSWORD, by=person, at=at, reason="")
 
 

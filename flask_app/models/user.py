@@ -111,6 +111,7 @@ class User(Base):
         if problem := password_problem(password):
             raise Invalid({"password": problem})
         self._store_password(password)
+        self.must_change_password = False
         self.epoch += 1
         self.updated_at = at
 
