@@ -19,7 +19,7 @@ from flask_app.dataverse.sync import (
     rehearse,
     sync_approved_jobs,
 )
-from flask_app.models import User, committing, db
+from flask_app.models import committing, db, people
 from flask_app.models.base import Invalid, plain
 from flask_app.models.user import DEPARTMENTS
 from flask_app.utils.clock import utc_now
@@ -45,7 +45,7 @@ def create_user(email: str, first_name: str, last_name: str, department: str, pa
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
     form = {"email": email, "first_name": first_name, "last_name": last_name, "department": department}
     try:
-        user = committing(lambda: User.create({**form, "password": password}, at=utc_now(), approved=True))
+        user = committing(lambda: people.add({**form, "password": password}, by=None, at=utc_now()))
     except Invalid as invalid:
         raise click.ClickException(str(invalid)) from None
     click.echo(f"{user.name} can log in as {user.email}.")

@@ -29,8 +29,8 @@ def register(form: Mapping[str, str], *, at: datetime, approved: bool) -> User:
     return user
 
 
-def add(form: Mapping[str, str], *, by: User, at: datetime) -> User:
-    """Make somebody's account, ready to log in. Raises Invalid."""
+def add(form: Mapping[str, str], *, by: User | None, at: datetime) -> User:
+    """Make somebody's account, ready to log in; `by` None is the command line. Raises Invalid."""
     user = User.create(form, at=at, approved=True)
     _write_down(ADDED, user, {}, by=by, at=at)
     return user
@@ -104,7 +104,13 @@ def _seen(person: User) -> dict[str, object]:
 
 
 def _write_down(
-    action: str, person: User, before: dict[str, object], *, by: User, at: datetime, reason: str = ""
+    action: str,
+    person: User,
+    before: dict[str, object],
+    *,
+    by: User | None,
+    at: datetime,
+    reason: str = "",
 ) -> None:
     changes = {field: (before.get(field), value) for field, value in _seen(person).items()}
     _record(person, changes, by=by, at=at, reason=reason, action=action)
@@ -114,7 +120,7 @@ def _record(
     person: User,
     changes: Mapping[str, tuple[object, object]],
     *,
-    by: User,
+    by: User | None,
     at: datetime,
     reason: str,
     action: str = CHANGED,

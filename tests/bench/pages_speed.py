@@ -4,11 +4,12 @@
 
 Starts a MariaDB of its own and gunicorn with two workers, as the README runs it. Each page is warmed and then
 asked `--repeat` times over one connection; printed are the median in milliseconds, its ratio to the floor of
-the same round, the bytes of the page and how many SQL statements it sent. A second round on a tenth of the
-shifts tells how the board and a punch grow with the years.
+the same round, the bytes of the page and how many SQL statements it sent; then files with every shift, with the
+memory by which a worker grew. A second round on a tenth of the shifts tells how the board and a punch grow.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import statistics
@@ -16,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from time import perf_counter
@@ -89,7 +89,32 @@ def measure(server: str, name: str, options: argparse.Namespace, shifts: int) ->
         log_in(browser, address)
         figures = {page: timed(browser, address + path, options.repeat) for page, path in PAGES.items()}
         figures["punch"] = (punches(browser, address, options.repeat), 0, 0)
+        for form in ("csv", "xlsx"):
+            figures[f"every shift as {form}"] = exported(browser, address, form)
     return figures
+
+
+def exported(browser: requests.Session, address: str, form: str) -> tuple[float, int, int]:
+    """Return milliseconds and bytes of a file with every shift, and how the largest worker grew, in KiB."""
+    before, size, begin = resident(), 0, perf_counter()
+    path = f"{address}/reports/shifts?from=2020-01-01&to=2029-12-30&format={form}"
+    with browser.get(path, stream=True) as answer:
+        assert answer.ok, answer.status_code
+        for piece in answer.iter_content(1 << 16):
+            size += len(piece)
+    return (1000 * (perf_counter() - begin), size, resident() - before)
+
+
+def resident() -> int:
+    """Return the largest memory that a process of this bench's gunicorn has had so far, in KiB (Linux)."""
+    peaks = [0]
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            if b"pages_speed:bench_app" in status.with_name("cmdline").read_bytes():
+                peaks += [
+                    int(line.split()[1]) for line in status.read_text().splitlines() if line[:5] == "VmHWM"
+                ]
+    return max(peaks)
 
 
 def log_in(browser: requests.Session, address: str, email: str = "p0@bench.example") -> None:
@@ -133,12 +158,17 @@ def report(figures: dict[str, tuple], shifts: int, targets: dict[str, float]) ->
     floor = figures["floor"][0]
     print(f"\n{shifts:,} shifts          median ms   x floor     bytes  statements")
     for page, (milliseconds, size, statements) in figures.items():
+        if page.startswith("every"):
+            print(
+                f"{page:22} {milliseconds / 1000:9.1f} s  {size / 1e6:9.1f} MB, memory +{statements / 1024:.1f} MiB"
+            )
+            continue
         target = f"   (target {targets[page]} ms)" if page in targets else ""
         shown = "no such page" if not milliseconds else f"{milliseconds:9.1f} {milliseconds / floor:9.1f}"
         print(f"{page:22} {shown} {size:11,} {statements:8}{target}")
 
 
-@contextmanager
+@contextlib.contextmanager
 def gunicorn(url: str) -> Iterator[str]:
     port = free_port()
     environ = {**os.environ, "BENCH_DATABASE_URL": url}

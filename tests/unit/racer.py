@@ -5,13 +5,16 @@ import json
 import random
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from flask_app import create_app
 from flask_app.config import Config
-from flask_app.models import Job, Shift, User, committing, db
+from flask_app.models import Correction, Job, Shift, User, committing, db
 from flask_app.models.base import Refused
+from flask_app.models.shift_changes import add_shift, amend
 from flask_app.utils.clock import utc_now
 
 
@@ -40,6 +43,36 @@ def punch_in(user_id: int, job_id: int, punch_key: str = "") -> int:
 def punch_out(user_id: int) -> bool:
     shift = Shift.open_of(db.session.get_one(User, user_id))
     return shift is not None and committing(lambda: shift.end(at=utc_now()))
+
+
+def corrections(user_id: int, admin_id: int, job_id: int, times: int, seed: int) -> int:
+    """Punch, add and amend shifts of one person at random; return how many changes were taken."""
+    dice, taken = random.Random(seed), 0  # noqa: S311  # not a secret
+    job, admin = db.session.get_one(Job, job_id), db.session.get_one(User, admin_id)
+    for _ in range(times):
+        worker = db.session.get_one(User, user_id)
+        start = utc_now() - timedelta(minutes=dice.randint(1, 90))
+        end = start + timedelta(minutes=dice.randint(0, 20)) if dice.random() < 0.8 else None
+        how = {"by": admin, "at": utc_now(), "reason": "Race"}
+        mine = db.session.scalars(select(Shift).where(Shift.user_id == user_id)).all()
+        one = dice.choice(mine) if mine else None
+        works = [lambda w=worker, s=start, e=end, h=how: add_shift(w, job, s, e, **h)]
+        works += [lambda m=one, s=start, e=end, h=how: amend(m, s, e, job, **h)] if one else []
+        works += [lambda w=worker: Shift.start(w, job, at=utc_now())]
+        taken += succeeds(dice.choice(works))
+        db.session.rollback()
+    return taken
+
+
+def approve(admin_id: int, *corrections: int) -> int:
+    """Approve the same requests as the others do; return how many were decided here."""
+    admin = db.session.get_one(User, admin_id)
+    asked = [db.session.get_one(Correction, one) for one in corrections]
+    return sum(succeeds(lambda one=one: decided(one, admin)) for one in asked)
+
+
+def decided(asked: Correction, admin: User) -> None:
+    asked.approve(by=admin, at=utc_now())
 
 
 def same_keys(user_id: int, first: int, second: int, *keys: str) -> list[int]:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -11,7 +12,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select
 
-from flask_app.models import Job, Shift, User, committing, db
+from flask_app.models import Correction, Job, Shift, User, committing, db
 from flask_app.models.base import PROJECT
 from tests.conftest import NOW, PASSWORD
 
@@ -97,3 +98,37 @@ def test_two_admins_who_remove_each_other_leave_one(race, cast):
     assert sum(made) == 1
     db.session.expire_all()
     assert sum(user.is_admin and user.is_active for user in User.everybody()) == 1
+
+
+def test_admins_and_a_phone_at_once_never_put_anybody_in_two_places(race, cast, add_job):
+    job = add_job("4512")
+    arguments = [[cast.ana, cast.grace, job, 40, seed] for seed in (1, 2, 3)]
+    assert all(taken > 0 for taken in race("corrections", *arguments))
+    db.session.rollback()
+    shifts = db.session.scalars(select(Shift).order_by(Shift.started_at, Shift.ended_at)).all()
+    assert sum(shift.is_open for shift in shifts) <= 1
+    closed = [shift for shift in shifts if not shift.is_open]
+    for one, other in pairwise(closed):
+        assert one.ended_at <= other.started_at
+    for running in (shift for shift in shifts if shift.is_open):
+        assert all(shift.ended_at <= running.started_at for shift in closed)
+
+
+def test_a_request_is_approved_by_one_of_three_admins(race, cast, add_job):
+    job = db.session.get_one(Job, add_job("4512"))
+    luis = db.session.get_one(User, cast.luis)
+
+    def ask() -> list[int]:
+        asked = []
+        for n in range(1, 9):
+            start = NOW - timedelta(hours=2 * n)
+            one = Correction.ask(
+                luis, "missing", None, start, start + timedelta(hours=1), job, note="", at=NOW
+            )
+            db.session.flush()
+            asked.append(one.id)
+        return asked
+
+    asked = committing(ask)
+    assert sum(race("approve", *[[cast.grace, *asked]] * 3)) == len(asked)
+    assert count(Shift) == len(asked)
