@@ -4,8 +4,8 @@
 
 Starts a MariaDB of its own and gunicorn with two workers, as the README runs it. Each page is warmed and then
 asked `--repeat` times over one connection; printed are the median in milliseconds, its ratio to the floor of
-the same round, the bytes of the page and how many SQL statements it sent; then files with every shift, with the
-memory by which a worker grew. A second round on a tenth of the shifts tells how the board and a punch grow.
+the same round, the bytes of the page and how many SQL statements it sent; then files with every shift, with
+the memory by which a worker grew. A second round on a tenth of the shifts tells how the board and a punch grow.
 """
 
 import argparse
@@ -159,9 +159,8 @@ def report(figures: dict[str, tuple], shifts: int, targets: dict[str, float]) ->
     print(f"\n{shifts:,} shifts          median ms   x floor     bytes  statements")
     for page, (milliseconds, size, statements) in figures.items():
         if page.startswith("every"):
-            print(
-                f"{page:22} {milliseconds / 1000:9.1f} s  {size / 1e6:9.1f} MB, memory +{statements / 1024:.1f} MiB"
-            )
+            grown = statements / 1024
+            print(f"{page:22} {milliseconds / 1000:9.1f} s {size / 1e6:9.1f} MB, memory +{grown:.1f} MiB")
             continue
         target = f"   (target {targets[page]} ms)" if page in targets else ""
         shown = "no such page" if not milliseconds else f"{milliseconds:9.1f} {milliseconds / floor:9.1f}"
