@@ -5,7 +5,8 @@
 Starts a MariaDB of its own and gunicorn with two workers, as the README runs it. Each page is warmed and then
 asked `--repeat` times over one connection; printed are the median in milliseconds, its ratio to the floor of
 the same round, the bytes of the page and how many SQL statements it sent; then files with every shift, with
-the memory by which a worker grew. A second round on a tenth of the shifts tells how the board and a punch grow.
+the memory by which a worker grew. A second round on a tenth of the shifts tells how the board and a punch
+grow.
 """
 
 import argparse
