@@ -31,7 +31,7 @@ def private_mariadb(folder: Path) -> Iterator[str]:
         [server, "--no-defaults", *user, f"--datadir={data}", f"--socket={folder}/s.sock", f"--port={port}",
          "--bind-address=127.0.0.1", f"--pid-file={folder}/pid", "--innodb-log-file-size=16M",
          "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", f"--log-error={folder}/error.log",
-         f"--tmpdir={folder}"],  # a server that starts clears the temporary tables of others from a shared one
+         f"--tmpdir={folder}"],  # from a shared one a server that starts removes the others' tables
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:

@@ -30,6 +30,7 @@ COLUMNS = (
     Column("Note"),
 )
 _CHUNK = 1000
+_OF_OTHERS = ("person", "department", "job")  # sorts that need the person or the job
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +102,18 @@ def _rows(wanted: Wanted, rules: TimeRules, now: datetime, limit: int | None, of
         Shift.edited_at,
         Shift.assumed_at, Shift.note,
     )  # fmt: skip
-    query = _chosen(query, wanted, rules).join(Shift.user).join(Shift.job)
-    query = query.order_by(*_order(wanted.sort, now)).limit(limit).offset(offset or None)
+    order = _order(wanted.sort, now)
     if limit is None:
+        query = _chosen(query, wanted, rules).join(Shift.user).join(Shift.job).order_by(*order)
         query = query.execution_options(yield_per=_CHUNK)
+    else:
+        # First which shifts stand on the page: sorted with their notes they would go through a file on disk.
+        page = _chosen(select(Shift.id), wanted, rules)
+        if wanted.sort.lstrip("-") in _OF_OTHERS:
+            page = page.join(Shift.user).join(Shift.job)
+        ids = page.order_by(*order).limit(limit).offset(offset or None).subquery("page")
+        query = query.select_from(Shift).join(ids, ids.c.id == Shift.id).join(Shift.user).join(Shift.job)
+        query = query.order_by(*order)
     for row in db.session.execute(query):
         yield _row(row, rules)
 

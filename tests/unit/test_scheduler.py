@@ -333,4 +333,4 @@ def test_four_gunicorn_workers_run_the_missed_sync_once(
     assert ledger(shop) == [("schedule", SUCCEEDED)]
     outcomes = [(task.task, task.outcome) for task in tasks(shop)]
     assert ("daily_sync", "1 new job came in.") in outcomes
-    assert len(outcomes) == len({name for name, _ in outcomes})  # the auto clock-out too ran once, if it did yet
+    assert len(outcomes) == len({name for name, _ in outcomes})  # so did the auto clock-out, if it did

@@ -1,4 +1,4 @@
-// Keeps every time on the page running: [data-since] shows how long ago an instant was, [data-live] is a total
+// Keeps every time on the page running: [data-since] shows how long ago its datetime was, [data-live] is a total
 // that grows, [data-clock] the time in a zone. The server's clock counts, not the phone's: the page says what
 // time it was when it was made.
 "use strict";
@@ -22,7 +22,7 @@ function write(element, text) {
 function tick() {
   const now = Date.now() + ahead;
   for (const element of document.querySelectorAll("[data-since]")) {
-    show(element, minuteOf(now) - minuteOf(Date.parse(element.dataset.since)));
+    show(element, minuteOf(now) - minuteOf(Date.parse(element.dateTime)));
   }
   for (const element of document.querySelectorAll("[data-live]")) {
     show(element, Number(element.dataset.live) + minuteOf(now) - minuteOf(drawnAt));
