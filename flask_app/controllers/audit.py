@@ -1,5 +1,7 @@
 """The changes: who changed what, when, from what to what, and why."""
 
+from typing import Any
+
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
@@ -13,6 +15,7 @@ from flask_app.utils.clock import day_bounds
 bp = Blueprint("audit", __name__)
 
 PER_PAGE = 50
+_CARRIED = ("q", "what", "by", "person", "from", "to")  # what a link to an earlier page has to say again
 WHAT = {"shift": "Shifts", "job": "Jobs", "user": "People", "setting": "Shop rules"}
 
 
@@ -20,7 +23,7 @@ WHAT = {"shift": "Shifts", "job": "Jobs", "user": "People", "setting": "Shop rul
 @admin_required
 def index() -> ResponseReturnValue:
     entries = Audit.search(_wanted(), limit=PER_PAGE + 1)
-    state = {name: value for name, value in request.args.items() if value and name != "before"}
+    state: dict[str, Any] = {name: request.args[name] for name in _CARRIED if request.args.get(name)}
     return render_template(
         "audit/index.html", entries=entries[:PER_PAGE], more=len(entries) > PER_PAGE, state=state, what=WHAT,
         people=User.everybody(),

@@ -32,6 +32,9 @@ bp = Blueprint("reports", __name__)
 PER_PAGE = 50
 PRINTED = 5000  # lines at most on paper
 WEEKS = 8
+_CARRIED = (
+    "from", "to", "preset", "quarter", "person", "department", "job", "only", "q", "status", "sort",
+)  # fmt: skip
 _OLD_PRESETS = {"this_month": "month", "two_weeks": "two_weeks", "last_two_weeks": "two_weeks"}
 
 
@@ -168,8 +171,8 @@ def _answer(
 
 
 def _state() -> dict[str, Any]:
-    """What a link has to carry to lead to the same report."""
-    return {name: text for name, text in request.args.items() if text and name not in ("page", "format")}
+    """What a link has to carry to lead to the same report; nothing else that the address may have."""
+    return {name: request.args[name] for name in _CARRIED if request.args.get(name)}
 
 
 def _carried() -> dict[str, Any]:

@@ -61,6 +61,11 @@ def vars_of(cast) -> dict[str, int]:
     return {"luis": cast.luis, "ana": cast.ana, "grace": cast.grace}
 
 
+def test_an_address_puts_nothing_of_its_own_into_the_links(grace):
+    answer = grace.get("/admin/audit?endpoint=x&_scheme=javascript&_external=1")
+    assert (answer.status_code, "javascript:" in answer.text) == (200, False)
+
+
 def test_a_day_that_cannot_be_read_is_said(grace):
     answer = grace.get("/admin/audit?from=yesterday")
     assert (answer.status_code, "can't be read" in words(answer.text)) == (400, True)

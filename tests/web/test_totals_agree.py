@@ -165,3 +165,11 @@ def test_a_file_that_breaks_off_never_looks_whole(app, shop):
     report = Report("Shifts", "", [Section("Shifts", [Column("Employee")], 2, rows)])
     with app.test_request_context(), pytest.raises(ConnectionError):
         as_csv(report, "shifts").get_data()
+
+
+@pytest.mark.parametrize("page", ["/reports/shifts", "/reports/hours", "/reports/quarterly", "/reports/jobs"])
+def test_an_address_puts_nothing_of_its_own_into_the_links(shop, log_in, page):
+    hostile = "?endpoint=x&_scheme=javascript&_external=1&_anchor=x&values=1&sort=worked"
+    answer = log_in("grace").get(page + hostile)
+    assert answer.status_code == 200
+    assert [word for word in ("javascript:", "_scheme", "#x", "endpoint=") if word in answer.text] == []
