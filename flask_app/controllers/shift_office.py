@@ -13,6 +13,7 @@ from flask_app.controllers.times import as_fields, from_fields
 from flask_app.models import Audit, Job, Shift, User, committing
 from flask_app.models.audit import SHIFT
 from flask_app.models.base import Invalid, Refused
+from flask_app.models.shift import PunchRefused
 from flask_app.models.shift_changes import Overlaps, add_shift, amend, delete_shift
 from flask_app.utils.clock import utc_now
 
@@ -41,6 +42,8 @@ def update(shift_id: int) -> ResponseReturnValue:
         changed = committing(lambda: _amend(shift, form))
     except Invalid as invalid:
         return _edit_page(shift_or_404(shift_id), form, problems_in_words(invalid)), 422
+    except PunchRefused as refusal:
+        return _edit_page(shift_or_404(shift_id), form, {"note": str(refusal)}), 422
     except Refused as refusal:
         flash(str(refusal), "error")
         return redirect(url_for("shift_office.edit", shift_id=shift_id))
