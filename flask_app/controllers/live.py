@@ -3,6 +3,7 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from flask_app.config import settings
 from flask_app.controllers.access import (
     admin_required,
     current_user,
@@ -16,7 +17,7 @@ from flask_app.models import Dismissal, Shift, committing
 from flask_app.models.base import Refused
 from flask_app.models.shift_changes import punch_out_for
 from flask_app.models.today import Today, read_today
-from flask_app.utils.clock import utc_now
+from flask_app.utils.clock import day_bounds, utc_now
 
 bp = Blueprint("live", __name__)
 
@@ -25,7 +26,13 @@ bp = Blueprint("live", __name__)
 @login_required
 def today_page() -> ResponseReturnValue:
     template = "live/_board.html" if "part" in request.args else "live/today.html"
-    return render_template(template, board=_read(), day=today(), wall="wall" in request.args)
+    return render_template(
+        template,
+        board=_read(),
+        day=today(),
+        begins=day_bounds(today(), settings().shop_timezone)[0],
+        wall="wall" in request.args,
+    )
 
 
 def _read() -> Today:

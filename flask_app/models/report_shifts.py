@@ -44,10 +44,14 @@ class Wanted:
 
 def shifts_report(wanted: Wanted, rules: TimeRules, *, now: datetime, period: str) -> Report:
     """Return every shift that began on the days of the selection, open ones up to `now`."""
-    count, minutes = _sums(wanted, rules, now)
+    has_meals = bool(rules.meal_minutes and wanted.selection.whole_days and not wanted.only)
+    if has_meals and not rules.split_at_midnight:
+        count, minutes, meal = _sums_with_meal(wanted, rules, now)  # all by one reading
+    else:
+        count, minutes = _sums(wanted, rules, now)
+        meal = _sums_with_meal(wanted, rules, now)[2] if has_meals else 0
     figures = [("Shifts", WHOLE, count), ("Worked", HOURS, minutes)]
-    if rules.meal_minutes and wanted.selection.whole_days and not wanted.only:
-        meal = _meal(wanted, rules, now)
+    if has_meals:
         figures += [("Meal", HOURS, meal), ("Paid", HOURS, minutes - meal)]
 
     def rows(limit: int | None, offset: int) -> Iterable[Row]:
@@ -68,9 +72,11 @@ def _sums(wanted: Wanted, rules: TimeRules, now: datetime) -> tuple[int, int]:
     return int(count), int(minutes or 0)
 
 
-def _meal(wanted: Wanted, rules: TimeRules, now: datetime) -> int:
+def _sums_with_meal(wanted: Wanted, rules: TimeRules, now: datetime) -> tuple[int, int, int]:
     days = person_days(wanted.selection, rules, now=now)
-    return int(db.session.scalar(select(func.sum(days.c.meal))) or 0)
+    sums = select(func.sum(days.c.shifts), func.sum(days.c.minutes), func.sum(days.c.meal))
+    count, minutes, meal = db.session.execute(sums).one()
+    return int(count or 0), int(minutes or 0), int(meal or 0)
 
 
 def _chosen(query: Any, wanted: Wanted, rules: TimeRules) -> Any:

@@ -88,11 +88,11 @@ def read_today(day: date, rules: TimeRules, *, now: datetime) -> Today:
     punches = _punches(day, rules)
     on = {shift.user_id for shift in running}
     away = set(db.session.scalars(select(Dismissal.user_id).where(Dismissal.day == day)))
-    people = [_person(row, worked, punches) for row in _people(on | punches.keys() | worked.keys())]
-    rest = [(person, row) for person, row in people if person.id not in on]
+    rest = [(_person(row, worked, punches), row) for row in _people(punches.keys() | worked.keys())]
+    rest = [(person, row) for person, row in rest if person.id not in on]  # came while this was read
     absent = [person for person, row in rest if person.first_in is None and _is_expected(row, day)]
     return Today(
-        departments=_departments(running, people),
+        departments=_departments(running, [person for person, _ in rest], worked, punches),
         left=[person for person, _ in rest if person.first_in or person.last_out],
         expected=[person for person in absent if person.id not in away],
         dismissed=[person for person in absent if person.id in away],
@@ -121,22 +121,23 @@ def _punches(day: date, rules: TimeRules) -> dict[int, Any]:
 
 
 def _people(also: set[int]) -> Sequence[Any]:
-    """Everybody active, and whoever else worked."""
+    """Whoever is not in: everybody active, and whoever else worked."""
     active = (User.approved_at.is_not(None)) & (User.deleted_date.is_(None))
     columns = (
         User.id, User.first_name, User.last_name, User.department, User.on_active_roster, User.hire_date,
         User.leave_date, active.label("active"),
     )  # fmt: skip
     query = select(*columns).order_by(User.first_name, User.last_name, User.id)
+    query = query.where(User.id.not_in(select(Shift.user_id).where(Shift.open_for > 0)))
     return [row for row in db.session.execute(query) if row.active or row.id in also]
 
 
-def _person(row: Any, worked: dict[int, PersonDay], punches: dict[int, Any]) -> tuple[Person, Any]:
+def _person(row: Any, worked: dict[int, PersonDay], punches: dict[int, Any]) -> Person:
     _, first, last = punches.get(row.id, (0, None, None))
     hours = worked.get(row.id)
     minutes, meal = (hours.minutes, hours.meal) if hours else (0, 0)
     name = f"{row.first_name} {row.last_name}"
-    return Person(row.id, name, row.department, first, last, minutes, meal), row
+    return Person(row.id, name, row.department, first, last, minutes, meal)
 
 
 def _is_expected(row: Any, day: date) -> bool:
@@ -146,15 +147,21 @@ def _is_expected(row: Any, day: date) -> bool:
     return bool(row.active and row.on_active_roster and employed)
 
 
-def _departments(running: list[Running], people: list[tuple[Person, Any]]) -> list[Department]:
+def _departments(
+    running: list[Running], rest: list[Person], worked: dict[int, PersonDay], punches: dict[int, Any]
+) -> list[Department]:
     found = {code: Department(code) for code in DEPARTMENTS}
-    on = {shift.user_id for shift in running}
     for shift in running:
-        found.setdefault(shift.department, Department(shift.department)).running.append(shift)
-    for person, _ in people:
+        part = found.setdefault(shift.department, Department(shift.department))
+        part.running.append(shift)
+        part.started += shift.user_id in punches and punches[shift.user_id][1] is not None
+        if hours := worked.get(shift.user_id):
+            part.minutes += hours.minutes
+            part.meal += hours.meal
+    for person in rest:
         part = found.setdefault(person.department, Department(person.department))
         part.started += person.first_in is not None
-        part.ended += person.last_out is not None and person.id not in on
+        part.ended += person.last_out is not None
         part.minutes += person.minutes
         part.meal += person.meal
     return [part for part in found.values() if part.running or part.started or part.ended or part.minutes]

@@ -1,0 +1,53 @@
+"""Reports by their addresses: what a link carries, and what nobody should have typed."""
+
+import pytest
+
+REPORTS = ("shifts", "hours", "quarterly", "jobs")
+
+
+@pytest.fixture
+def grace(cast, log_in):
+    return log_in("grace")
+
+
+@pytest.mark.parametrize("words", ["endpoint=x", "_method=POST", "_external=1", "_scheme=http"])
+def test_words_of_the_framework_in_an_address_change_nothing(grace, words):
+    for report in REPORTS:
+        page = grace.get(f"/reports/{report}?{words}")
+        assert (page.status_code, 'href="http' in page.text) == (200, False)
+
+
+def test_links_carry_the_state_of_a_report_and_a_preset_stays_relative(grace):
+    page = grace.get("/reports/shifts?preset=last_week&department=CNC_SHOP&only=edited&page=3")
+    link = "/reports/shifts?preset=last_week&amp;department=CNC_SHOP&amp;only=edited&amp;format="
+    assert all(f"{link}{form}" in page.text for form in ("csv", "xlsx", "print"))
+
+
+@pytest.mark.parametrize(
+    ("days", "sentence"),
+    [
+        ("from=2026-11-09&to=2026-11-01", "The last day is before the first. Swap them."),
+        ("from=abc", "This day can&#39;t be read."),
+        ("from=2000-01-01&to=2026-11-01", "That&#39;s more than ten years."),
+        ("quarter=2026-Q9", "This quarter can&#39;t be read."),
+        ("preset=nonsense", "There is no such range of days."),
+    ],
+)
+def test_days_that_make_no_sense_are_told_and_never_become_a_file(grace, days, sentence):
+    page, file = (grace.get(f"/reports/shifts?{days}&format={form}") for form in ("", "csv"))
+    assert (page.status_code, sentence in page.text) == (422, True)
+    assert (file.status_code, file.mimetype) == (400, "text/html")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("/shift_report", "/reports/shifts"),
+        ("/shift_report/last_week", "/reports/shifts?preset=last_week"),
+        ("/shift_report?preset=this_month", "/reports/shifts?preset=month"),
+        ("/quarterly_report", "/reports/quarterly"),
+    ],
+)
+def test_old_addresses_lead_to_the_reports(grace, old, new):
+    assert grace.get(old).location == new
+    assert grace.get(new).status_code == 200
