@@ -32,7 +32,6 @@ bp = Blueprint("reports", __name__)
 PER_PAGE = 50
 PRINTED = 5000  # lines at most on paper
 WEEKS = 8
-_STATE = ("from", "to", "preset", "quarter", "person", "department", "job", "only", "status", "q", "sort")
 _CARRIED = (
     "from", "to", "preset", "quarter", "person", "department", "job", "only", "q", "status", "sort",
 )  # fmt: skip
