@@ -34,8 +34,8 @@ def show() -> ResponseReturnValue:
 def change() -> ResponseReturnValue:
     user = current_user()
     try:
-        _check_old_password()
-        committing(lambda: people.change_own_password(user, request.form, at=utc_now()))
+        checked = _checked_password()
+        committing(lambda: people.change_own_password(user, request.form, checked=checked, at=utc_now()))
     except TooManyAttempts as refusal:
         return _page({"old_password": str(refusal)}), 429
     except Invalid as invalid:
@@ -46,8 +46,8 @@ def change() -> ResponseReturnValue:
     return redirect(url_for("account.show"))
 
 
-def _check_old_password() -> None:
-    """Raise Invalid unless the form has it; tries are counted as at the login."""
+def _checked_password() -> str:
+    """Return the hash that the form's old password matches, or raise; tries are counted as at the login."""
     user, now, address = current_user(), utc_now(), request.remote_addr or ""
     committing(lambda: LoginAttempt.record(user.email, address, at=now))
     LoginAttempt.check(user.email, address, at=now)
@@ -56,6 +56,7 @@ def _check_old_password() -> None:
     if not password_matches(stored, request.form.get("old_password", "")):
         raise Invalid({"old_password": "This is not your present password."})
     committing(lambda: LoginAttempt.forget(user.email))
+    return stored
 
 
 def _page(problems: dict[str, str]) -> str:

@@ -29,7 +29,10 @@ def index() -> ResponseReturnValue:
 def department() -> ResponseReturnValue:
     form, by = request.form, current_user()
     try:
-        at, end = (time.fromisoformat(form.get(name, "")) for name in ("clock_out_at", "assumed_end"))
+        at, end = (
+            time.fromisoformat(form.get(name, "")).replace(tzinfo=None)
+            for name in ("clock_out_at", "assumed_end")
+        )
         committing(
             lambda: DepartmentRule.set(
                 form.get("department", ""), "clocks_out" in form, at, end, by=by, now=utc_now()

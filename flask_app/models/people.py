@@ -78,9 +78,14 @@ def give_new_password(person: User, *, by: User, at: datetime) -> str:
     return password
 
 
-def change_own_password(person: User, form: Mapping[str, str], *, at: datetime) -> None:
-    """Replace one's own password, whose old one was checked; every other session ends. Raises Invalid."""
+def change_own_password(person: User, form: Mapping[str, str], *, checked: str, at: datetime) -> None:
+    """Replace one's own password; every other session ends. Raises Invalid.
+
+    `checked` is the hash that the old password was found to match: an admin may have replaced it since.
+    """
     _locked(person)
+    if person.password != checked:
+        raise Invalid({"old_password": "Your password was changed a moment ago. Log in again."})
     if form.get("password") == form.get("old_password"):
         raise Invalid({"password": "Choose a password that you didn't have before."})
     if form.get("password") != form.get("confirm_password"):

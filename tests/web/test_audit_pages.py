@@ -118,6 +118,7 @@ def test_a_departments_rule_is_its_own_and_written_down(app, grace):
     [
         ({"assumed_end": "23:45"}, "be after the time of the clock-out"),
         ({"clock_out_at": "late"}, "Fill in both times"),
+        ({"clock_out_at": "15:00+01:00"}, "be after the time of the clock-out"),
         ({"department": "BOSS"}, "no such department"),
     ],
 )

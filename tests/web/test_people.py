@@ -6,8 +6,9 @@ from datetime import date
 import pytest
 from sqlalchemy import select
 
-from flask_app.models import Audit, Job, Shift, User, committing, db
+from flask_app.models import Audit, Job, Shift, User, committing, db, people
 from flask_app.models.audit import Wanted
+from flask_app.models.base import Invalid
 from flask_app.models.login_attempt import PER_ACCOUNT
 from tests.conftest import NOW, PASSWORD
 
@@ -124,6 +125,24 @@ def test_a_new_password_of_ones_own_ends_every_other_session(log_in, cast):
     here.post("/account/password", data=form)
     assert here.get("/dashboard").status_code == 200
     assert elsewhere.get("/dashboard").status_code == 302
+
+
+def test_an_admins_reset_is_not_undone_by_a_change_that_was_under_way(app, cast):
+    with app.app_context():
+        ana, grace = (db.session.get_one(User, who) for who in (cast.ana, cast.grace))
+        checked = ana.password
+        given = committing(lambda: people.give_new_password(ana, by=grace, at=NOW))
+        form = {
+            "old_password": PASSWORD,
+            "password": "brand-new-board",
+            "confirm_password": "brand-new-board",
+        }
+        with pytest.raises(Invalid, match="changed a moment ago"):
+            committing(lambda: people.change_own_password(ana, form, checked=checked, at=NOW))
+    assert (enter(app, "ana@shop.example", given), enter(app, "ana@shop.example", "brand-new-board")) == (
+        302,
+        401,
+    )
 
 
 def test_guessing_the_old_password_is_slowed_down_like_a_login(log_in, cast):
