@@ -14,7 +14,7 @@ from flask import Flask
 from flask_app import create_app, demo, migrations
 from flask_app.config import Config, ConfigError
 from flask_app.models import User
-from flask_app.models.base import PROJECT
+from flask_app.models.database import PROJECT
 from flask_app.utils.scheduler_tasks import start_scheduler
 
 # If a worker ends with this status, gunicorn ends as well; any other makes it start workers for ever.

@@ -10,8 +10,13 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import OperationalError
 
 from flask_app import migrations
-from flask_app.dataverse.service import DirtyRow
-from flask_app.dataverse.sync import (
+from flask_app.clock import utc_now
+from flask_app.dataverse.service import InvalidRow
+from flask_app.models import committing, db
+from flask_app.models.errors import ValidationError
+from flask_app.models.types import plain
+from flask_app.models.user import DEPARTMENTS
+from flask_app.sync.approved_jobs import (
     SyncFailed,
     SyncLost,
     SyncNotConfigured,
@@ -19,10 +24,7 @@ from flask_app.dataverse.sync import (
     rehearse,
     sync_approved_jobs,
 )
-from flask_app.models import committing, db, people
-from flask_app.models.base import Invalid, plain
-from flask_app.models.user import DEPARTMENTS
-from flask_app.utils.clock import utc_now
+from flask_app.timeclock import people
 
 database = AppGroup("db", help="The database's schema.")
 
@@ -46,7 +48,7 @@ def create_user(email: str, first_name: str, last_name: str, department: str, pa
     form = {"email": email, "first_name": first_name, "last_name": last_name, "department": department}
     try:
         user = committing(lambda: people.add({**form, "password": password}, by=None, at=utc_now()))
-    except Invalid as invalid:
+    except ValidationError as invalid:
         raise click.ClickException(str(invalid)) from None
     click.echo(f"{user.name} can log in as {user.email}.")
     if not password_stdin:
@@ -72,7 +74,7 @@ def sync_jobs(dry_run: bool) -> None:
     click.echo(result.message)
 
 
-def _tell_skipped(rows: Iterable[DirtyRow]) -> None:
+def _tell_skipped(rows: Iterable[InvalidRow]) -> None:
     for row in rows:
         # Control characters of a text from elsewhere must not reach the terminal.
         click.echo(f"Skipped {plain(row.im_number) or '(no number)'} [{row.dataverse_id}]: {row.reason}")

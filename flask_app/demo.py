@@ -13,15 +13,15 @@ import click
 from dotenv import dotenv_values
 from flask import Flask
 
+from flask_app.clock import day_bounds, utc_now
 from flask_app.config import Config, DataverseSettings, settings
-from flask_app.dataverse.standin import Standin
-from flask_app.dataverse.sync import SyncNotConfigured, SyncRunning, sync_approved_jobs
 from flask_app.models import Job, Shift, User, committing, db
-from flask_app.models.base import PROJECT
+from flask_app.models.database import PROJECT
 from flask_app.models.job import ACTIVE
-from flask_app.models.job_following import fingerprints
-from flask_app.models.people import readable_password
-from flask_app.utils.clock import day_bounds, utc_now
+from flask_app.standin import Standin
+from flask_app.sync.approved_jobs import SyncNotConfigured, SyncRunning, sync_approved_jobs
+from flask_app.sync.following import fingerprints
+from flask_app.timeclock.people import readable_password
 from flask_app.utils.scheduler_tasks import automated_job_sync
 
 FOLDER = PROJECT / "instance" / "demo"

@@ -17,9 +17,9 @@ from sqlalchemy import Engine, create_engine, text
 
 from flask_app import create_app, migrations
 from flask_app.config import Config, DataverseSettings
-from flask_app.dataverse.standin import Standin
 from flask_app.models import Base, Job, User, committing, db
-from flask_app.models.base import make_engine
+from flask_app.models.database import make_engine
+from flask_app.standin import Standin
 from tests.servers import find_mariadbd, private_mariadb
 
 PASSWORD = "dusty-hands-650"

@@ -14,9 +14,9 @@ from sqlalchemy import event, select
 
 from flask_app.dataverse.client import DataverseClient
 from flask_app.dataverse.service import DataverseService
-from flask_app.dataverse.standin import Standin
-from flask_app.dataverse.sync import SyncResult, sync_approved_jobs
 from flask_app.models import Job, SyncRun, db
+from flask_app.standin import Standin
+from flask_app.sync.approved_jobs import SyncResult, sync_approved_jobs
 from tests.conftest import dataverse_settings
 
 PATIENCE = 30  # seconds; far more than anything here takes on a busy machine

@@ -6,17 +6,17 @@ from flask_app.controllers.audit import bp as audit
 from flask_app.controllers.corrections import bp as corrections
 from flask_app.controllers.health import bp as health
 from flask_app.controllers.jobs import bp as jobs
-from flask_app.controllers.live import bp as live
+from flask_app.controllers.missing_punch_outs import bp as missing_punch_outs
 from flask_app.controllers.office import bp as office
 from flask_app.controllers.reports import bp as reports
 from flask_app.controllers.rules import bp as rules
 from flask_app.controllers.shift_office import bp as shift_office
 from flask_app.controllers.shifts import bp as shifts
-from flask_app.controllers.stale import bp as stale
 from flask_app.controllers.sync import bp as sync
+from flask_app.controllers.today import bp as today
 from flask_app.controllers.users import bp as users
 
 blueprints = (
-    users, account, jobs, shifts, corrections, live, assign, shift_office, stale, office, audit, rules,
-    reports, sync, health,
+    users, account, jobs, shifts, corrections, today, assign, shift_office, missing_punch_outs,
+    office, audit, rules, reports, sync, health,
 )  # fmt: skip

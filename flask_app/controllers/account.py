@@ -3,13 +3,14 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.controllers.access import current_user, login_required, me
-from flask_app.controllers.sessions import open_session
-from flask_app.models import LoginAttempt, committing, db, people
-from flask_app.models.base import Invalid
+from flask_app.clock import utc_now
+from flask_app.models import LoginAttempt, committing, db
+from flask_app.models.errors import ValidationError
 from flask_app.models.login_attempt import TooManyAttempts
 from flask_app.models.user import password_matches
-from flask_app.utils.clock import utc_now
+from flask_app.timeclock import people
+from flask_app.web.access import current_user, login_required, me
+from flask_app.web.sessions import open_session
 
 bp = Blueprint("account", __name__)
 
@@ -38,7 +39,7 @@ def change() -> ResponseReturnValue:
         committing(lambda: people.change_own_password(user, request.form, checked=checked, at=utc_now()))
     except TooManyAttempts as refusal:
         return _page({"old_password": str(refusal)}), 429
-    except Invalid as invalid:
+    except ValidationError as invalid:
         db.session.refresh(user)
         return _page(invalid.problems), 422
     open_session(user, now=utc_now())
@@ -54,7 +55,7 @@ def _checked_password() -> str:
     stored = user.password
     db.session.commit()  # nothing is locked while bcrypt takes its third of a second
     if not password_matches(stored, request.form.get("old_password", "")):
-        raise Invalid({"old_password": "This is not your present password."})
+        raise ValidationError({"old_password": "This is not your present password."})
     committing(lambda: LoginAttempt.forget(user.email))
     return stored
 

@@ -6,14 +6,15 @@ from datetime import datetime
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.controllers.access import admin_required, current_user
-from flask_app.controllers.pages import stamp
-from flask_app.controllers.times import as_fields, from_fields
+from flask_app.clock import utc_now
 from flask_app.models import Job, User, committing
-from flask_app.models.assignment import AFTER, LEAVE, MOVE, START, Case, assign, checked_start, look
 from flask_app.models.audit import REASON_MAX
-from flask_app.models.base import Invalid, Refused, plain
-from flask_app.utils.clock import utc_now
+from flask_app.models.errors import RuleViolation, ValidationError
+from flask_app.models.types import plain
+from flask_app.timeclock.assignment import AFTER, LEAVE, MOVE, START, Case, assign, checked_start, look
+from flask_app.web.access import admin_required, current_user
+from flask_app.web.presenting import stamp
+from flask_app.web.times import as_fields, from_fields
 
 bp = Blueprint("assign", __name__)
 
@@ -38,8 +39,8 @@ def preview() -> ResponseReturnValue:
         job, at = _job_and_start()
         people = [person for person in User.everybody() if str(person.id) in ticked]
         if not people:
-            raise Invalid({"person": "Tick the people first."})
-    except Invalid as invalid:
+            raise ValidationError({"person": "Tick the people first."})
+    except ValidationError as invalid:
         return _page(form, invalid.problems, ticked), 422
     cases = look(people, job, at)
     return render_template(
@@ -71,12 +72,12 @@ def start() -> ResponseReturnValue:
         job, at = _job_and_start()
         for person in (person for person in User.everybody() if f"choice-{person.id}" in request.form):
             _start_one(person, job, at, reason, done)
-    except Invalid as invalid:
+    except ValidationError as invalid:
         flash(str(invalid), "error")
         return redirect(url_for("assign.index"))
     people = "person is" if len(done) == 1 else "people are"
     flash(f"{len(done)} {people} on {job.im_number} now." if done else "Nobody was moved.", "info")
-    return redirect(url_for("live.today"))
+    return redirect(url_for("today.show"))
 
 
 def _start_one(person: User, job: Job, at: datetime, reason: str, done: list[str]) -> None:
@@ -85,9 +86,9 @@ def _start_one(person: User, job: Job, at: datetime, reason: str, done: list[str
     try:
         if committing(lambda: assign(person, job, at, choice, seen, by=by, now=now, reason=reason)):
             done.append(person.name)
-    except Invalid:
+    except ValidationError:
         raise
-    except Refused as refusal:
+    except RuleViolation as refusal:
         flash(str(refusal), "error")
 
 
@@ -103,7 +104,7 @@ def _job_and_start() -> tuple[Job, datetime]:
     except ValueError as problem:
         problems["start"] = str(problem)
     if problems or job is None:
-        raise Invalid(problems)
+        raise ValidationError(problems)
     checked_start(job, at, now=now)
     return job, at
 

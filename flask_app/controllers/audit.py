@@ -5,12 +5,12 @@ from typing import Any
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
+from flask_app.clock import day_bounds
 from flask_app.config import settings
-from flask_app.controllers.access import admin_required
-from flask_app.controllers.times import local_day
 from flask_app.models import Audit, User
 from flask_app.models.audit import ENTITIES, Wanted
-from flask_app.utils.clock import day_bounds
+from flask_app.web.access import admin_required
+from flask_app.web.times import local_day
 
 bp = Blueprint("audit", __name__)
 

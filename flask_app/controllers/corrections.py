@@ -6,21 +6,22 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.controllers.access import (
+from flask_app.clock import utc_now
+from flask_app.controllers.shift_office import problems_in_words
+from flask_app.models import Correction, Job, Shift, committing
+from flask_app.models.correction import FORGOT, MISSING, WRONG_JOB, WRONG_TIME
+from flask_app.models.errors import RuleViolation, ValidationError
+from flask_app.timeclock import corrections as timeclock
+from flask_app.timeclock.shift_changes import confirm_end
+from flask_app.web.access import (
     admin_required,
     correction_or_404,
     current_user,
     login_required,
     own_shift_or_403,
 )
-from flask_app.controllers.pages import clock, today
-from flask_app.controllers.shift_office import problems_in_words
-from flask_app.controllers.times import as_fields, from_fields
-from flask_app.models import Correction, Job, Shift, committing
-from flask_app.models.base import Invalid, Refused
-from flask_app.models.correction import FORGOT, MISSING, WRONG_JOB, WRONG_TIME
-from flask_app.models.shift_changes import confirm_end
-from flask_app.utils.clock import utc_now
+from flask_app.web.presenting import clock, today
+from flask_app.web.times import as_fields, from_fields
 
 bp = Blueprint("corrections", __name__)
 
@@ -44,9 +45,9 @@ def send() -> ResponseReturnValue:
     shift, form = _asked_shift(), request.form
     try:
         committing(lambda: _ask(shift, form))
-    except Invalid as invalid:
+    except ValidationError as invalid:
         return _page(shift, form, problems_in_words(invalid)), 422
-    except Refused as refusal:
+    except RuleViolation as refusal:
         flash(str(refusal), "error")
         return redirect(url_for("shifts.hours"))
     flash("The office will look at it. You see the answer here.", "success")
@@ -59,7 +60,9 @@ def withdraw(correction_id: int) -> ResponseReturnValue:
     asked = correction_or_404(correction_id)
     if asked.user_id != current_user().id:
         abort(403, "This is somebody else's request.")
-    return _done(lambda: asked.withdraw(at=utc_now()), "You took your request back.", "shifts.hours")
+    return _done(
+        lambda: timeclock.withdraw(asked, at=utc_now()), "You took your request back.", "shifts.hours"
+    )
 
 
 @bp.post("/my/shift/<int:shift_id>/confirm")
@@ -85,7 +88,7 @@ def queue() -> ResponseReturnValue:
 def approve(correction_id: int) -> ResponseReturnValue:
     asked, by = correction_or_404(correction_id), current_user()
     words = f"{asked.user.name}'s hours are corrected."
-    return _done(lambda: asked.approve(by=by, at=utc_now()), words, "corrections.queue")
+    return _done(lambda: timeclock.approve(asked, by=by, at=utc_now()), words, "corrections.queue")
 
 
 @bp.post("/admin/corrections/<int:correction_id>/decline")
@@ -93,15 +96,17 @@ def approve(correction_id: int) -> ResponseReturnValue:
 def decline(correction_id: int) -> ResponseReturnValue:
     asked, by, answer = correction_or_404(correction_id), current_user(), request.form.get("answer", "")
     words = f"{asked.user.name} sees that the hours stay as they are."
-    return _done(lambda: asked.decline(by=by, at=utc_now(), answer=answer), words, "corrections.queue")
+    return _done(
+        lambda: timeclock.decline(asked, by=by, at=utc_now(), answer=answer), words, "corrections.queue"
+    )
 
 
 def _done(work: Callable[[], object], words: str, endpoint: str) -> ResponseReturnValue:
     try:
         committing(work)
-    except Invalid as invalid:
+    except ValidationError as invalid:
         flash(" ".join(problems_in_words(invalid).values()), "error")
-    except Refused as refusal:
+    except RuleViolation as refusal:
         flash(str(refusal), "error")
     else:
         flash(words, "success")
@@ -137,9 +142,9 @@ def _ask(shift: Shift | None, form: Mapping[str, str]) -> Correction:
     if job is None:
         problems["job"] = "There is no such job. Look at its IM number again."
     if problems or job is None:
-        raise Invalid(problems)
+        raise ValidationError(problems)
     note, now = form.get("note", ""), utc_now()
-    return Correction.ask(current_user(), kind, shift, times["start"], times["end"], job, note=note, at=now)
+    return timeclock.ask(current_user(), kind, shift, times["start"], times["end"], job, note=note, at=now)
 
 
 _ASKED = {FORGOT: ("end",), WRONG_JOB: (), WRONG_TIME: ("start", "end"), MISSING: ("start", "end")}

@@ -4,9 +4,9 @@ from flask import Blueprint, current_app, jsonify, redirect
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
-from flask_app.controllers.pages import static_url
+from flask_app.clock import utc_now
 from flask_app.models import SyncRun
-from flask_app.utils.clock import utc_now
+from flask_app.web.presenting import static_url
 
 bp = Blueprint("health", __name__)
 

@@ -8,7 +8,16 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.controllers.access import (
+from flask_app.clock import utc_now
+from flask_app.models import Job, Shift, SyncRun, committing
+from flask_app.models.errors import RuleViolation, ValidationError
+from flask_app.models.job import ACTIVE, INACTIVE
+from flask_app.models.shift import NOTE_MAX
+from flask_app.reporting.hours import timesheet_of
+from flask_app.reporting.timesheet import Line, Timesheet, worked_minutes
+from flask_app.timeclock.clock_out import unconfirmed
+from flask_app.timeclock.shift_changes import STILL_THERE
+from flask_app.web.access import (
     admin_required,
     current_user,
     job_or_404,
@@ -16,16 +25,7 @@ from flask_app.controllers.access import (
     login_required,
     my_shift,
 )
-from flask_app.controllers.pages import time_rules, today
-from flask_app.models import Job, Shift, SyncRun, committing
-from flask_app.models.base import Invalid, Refused
-from flask_app.models.clock_out import unconfirmed
-from flask_app.models.hours import timesheet_of
-from flask_app.models.job import ACTIVE, INACTIVE
-from flask_app.models.shift import NOTE_MAX
-from flask_app.models.shift_changes import STILL_THERE
-from flask_app.models.timesheet import Line, Timesheet, worked_minutes
-from flask_app.utils.clock import utc_now
+from flask_app.web.presenting import time_rules, today
 
 bp = Blueprint("jobs", __name__)
 
@@ -121,7 +121,7 @@ def new() -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     try:
         job = committing(lambda: Job.create(request.form, by=current_user(), at=utc_now()))
-    except Invalid as invalid:
+    except ValidationError as invalid:
         return _form_page(None, request.form, invalid.problems), 422
     flash(f"Job {job.im_number} is on the board.", "success")
     return redirect(url_for("jobs.show", job_id=job.id))
@@ -140,7 +140,7 @@ def update(job_id: int) -> ResponseReturnValue:
     job = job_or_404(job_id)
     try:
         committing(lambda: job.edit(request.form, by=current_user(), at=utc_now()))
-    except Invalid as invalid:
+    except ValidationError as invalid:
         job = job_or_404(job_id)
         return _form_page(job, {**_as_form(job), **request.form}, invalid.problems), 422
     flash(f"Job {job.im_number} is saved.", "success")
@@ -154,7 +154,7 @@ def follow(job_id: int) -> ResponseReturnValue:
     job = job_or_404(job_id)
     try:
         committing(lambda: _follow(job))
-    except Refused as refusal:
+    except RuleViolation as refusal:
         flash(str(refusal), "error")
     else:
         flash(f"Job {job.im_number} follows Dataverse again here.", "success")

@@ -3,10 +3,10 @@
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from flask_app.controllers.access import admin_required
+from flask_app.clock import utc_now
 from flask_app.models import Correction, User
-from flask_app.models.clock_out import stale_shifts, unconfirmed
-from flask_app.utils.clock import utc_now
+from flask_app.timeclock.clock_out import stale_shifts, unconfirmed
+from flask_app.web.access import admin_required
 
 bp = Blueprint("office", __name__)
 

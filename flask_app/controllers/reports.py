@@ -5,27 +5,27 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.controllers import charts
-from flask_app.controllers.access import admin_required, job_or_404
-from flask_app.controllers.exports import as_csv, as_text, as_xlsx
-from flask_app.controllers.pages import time_rules, today
-from flask_app.controllers.ranges import PRESETS, Range, asked_range, quarter
+from flask_app.clock import day_bounds, utc_now
 from flask_app.models import Job, Shift, User
-from flask_app.models.base import Refused
-from flask_app.models.hours import Selection, hours_by_week, timesheet_of
-from flask_app.models.report import Report
-from flask_app.models.report_hours import hours_report
-from flask_app.models.report_jobs import (
+from flask_app.models.errors import RuleViolation
+from flask_app.models.user import DEPARTMENTS
+from flask_app.reporting.hours import Selection, hours_by_week, timesheet_of
+from flask_app.reporting.hours_report import hours_report
+from flask_app.reporting.jobs_report import (
     burn_up,
     figures_of,
     jobs_report,
     pace_begins,
     working_days_after,
 )
-from flask_app.models.report_quarterly import band, quarterly_report
-from flask_app.models.report_shifts import ONLY, Wanted, shifts_report
-from flask_app.models.user import DEPARTMENTS
-from flask_app.utils.clock import day_bounds, utc_now
+from flask_app.reporting.report import Report
+from flask_app.reporting.shifts_report import ONLY, Wanted, shifts_report
+from flask_app.reporting.utilization_report import band, quarterly_report
+from flask_app.web import charts
+from flask_app.web.access import admin_required, job_or_404
+from flask_app.web.exports import as_csv, as_text, as_xlsx
+from flask_app.web.presenting import time_rules, today
+from flask_app.web.ranges import PRESETS, Range, asked_range, quarter
 
 bp = Blueprint("reports", __name__)
 
@@ -154,7 +154,7 @@ def _answer(
     if form == "xlsx":
         try:
             return as_xlsx(report, name)
-        except Refused as refusal:
+        except RuleViolation as refusal:
             flash(str(refusal), "error")
             return redirect(url_for(request.endpoint or "", **_state()))
     section = report.sections[0]

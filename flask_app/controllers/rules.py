@@ -5,13 +5,13 @@ from datetime import time
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.controllers.access import admin_required, current_user
-from flask_app.controllers.pages import today
-from flask_app.controllers.times import local_day
+from flask_app.clock import utc_now
 from flask_app.models import DepartmentRule, Holiday, committing
-from flask_app.models.base import Invalid
+from flask_app.models.errors import ValidationError
 from flask_app.models.us_holidays import us_federal_holidays
-from flask_app.utils.clock import utc_now
+from flask_app.web.access import admin_required, current_user
+from flask_app.web.presenting import today
+from flask_app.web.times import local_day
 
 bp = Blueprint("rules", __name__)
 
@@ -38,7 +38,7 @@ def department() -> ResponseReturnValue:
                 form.get("department", ""), "clocks_out" in form, at, end, by=by, now=utc_now()
             )
         )
-    except Invalid as invalid:
+    except ValidationError as invalid:
         flash(str(invalid), "error")
     except ValueError:
         flash("Fill in both times. They look like 15:30.", "error")
@@ -54,7 +54,7 @@ def add_holiday() -> ResponseReturnValue:
     try:
         day = local_day(form.get("day", ""))
         added = committing(lambda: Holiday.add(day, form.get("name", ""), by=by, now=utc_now()))
-    except (Invalid, ValueError) as problem:
+    except (ValidationError, ValueError) as problem:
         flash(str(problem), "error")
         return redirect(url_for("rules.index"))
     flash(

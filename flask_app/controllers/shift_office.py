@@ -7,15 +7,15 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.controllers.access import admin_required, current_user, local_path, shift_or_404
-from flask_app.controllers.pages import clock, day, time_rules, today
-from flask_app.controllers.times import as_fields, from_fields
+from flask_app.clock import utc_now
 from flask_app.models import Audit, Job, Shift, User, committing
 from flask_app.models.audit import SHIFT
-from flask_app.models.base import Invalid, Refused
+from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.models.shift import PunchRefused
-from flask_app.models.shift_changes import Overlaps, add_shift, amend, delete_shift
-from flask_app.utils.clock import utc_now
+from flask_app.timeclock.shift_changes import Overlaps, add_shift, amend, delete_shift
+from flask_app.web.access import admin_required, current_user, local_path, shift_or_404
+from flask_app.web.presenting import clock, day, time_rules, today
+from flask_app.web.times import as_fields, from_fields
 
 bp = Blueprint("shift_office", __name__)
 
@@ -40,11 +40,11 @@ def update(shift_id: int) -> ResponseReturnValue:
     shift, form = shift_or_404(shift_id), request.form
     try:
         changed = committing(lambda: _amend(shift, form))
-    except Invalid as invalid:
+    except ValidationError as invalid:
         return _edit_page(shift_or_404(shift_id), form, problems_in_words(invalid)), 422
     except PunchRefused as refusal:
         return _edit_page(shift_or_404(shift_id), form, {"note": str(refusal)}), 422
-    except Refused as refusal:
+    except RuleViolation as refusal:
         flash(str(refusal), "error")
         return redirect(url_for("shift_office.edit", shift_id=shift_id))
     flash(f"{shift.user.name}'s shift is saved." if changed else "There was nothing to change.", "success")
@@ -62,10 +62,10 @@ def delete(shift_id: int) -> ResponseReturnValue:
                 shift, by=current_user(), at=utc_now(), reason=form.get("reason", ""), seen=form.get("seen")
             )
         )
-    except Invalid as invalid:
+    except ValidationError as invalid:
         problems = {"delete_reason": invalid.problems["reason"]}
         return _edit_page(shift_or_404(shift_id), _as_form(shift), problems), 422
-    except Refused as refusal:
+    except RuleViolation as refusal:
         flash(str(refusal), "error")
         return redirect(url_for("shift_office.edit", shift_id=shift_id))
     flash(f"{name}'s shift on {number} is deleted. The changes keep what it was.", "success")
@@ -87,9 +87,9 @@ def add() -> ResponseReturnValue:
     form = request.form
     try:
         shift = committing(lambda: _add(form))
-    except Invalid as invalid:
+    except ValidationError as invalid:
         return _new_page(form, problems_in_words(invalid)), 422
-    except Refused as refusal:
+    except RuleViolation as refusal:
         return _new_page(form, {"note": str(refusal)}), 422
     flash(f"{shift.user.name} has a shift on {shift.job.im_number} on {day(_shop_day(shift))}.", "success")
     return redirect(url_for("shift_office.edit", shift_id=shift.id))
@@ -101,7 +101,7 @@ def _amend(shift: Shift, form: Mapping[str, str]) -> bool:
     if job is None:
         problems["job"] = _no_such_job(form)
     if problems or job is None:
-        raise Invalid(problems)
+        raise ValidationError(problems)
     return amend(
         shift, values["start"], values["end"], job, by=current_user(), at=utc_now(),
         reason=form.get("reason", ""), note=form.get("note", ""), seen=form.get("seen", ""),
@@ -116,7 +116,7 @@ def _add(form: Mapping[str, str]) -> Shift:
     if person is None:
         problems["user_id"] = "Choose a person."
     if problems or job is None or person is None:
-        raise Invalid(problems)
+        raise ValidationError(problems)
     return add_shift(
         person, job, values["start"], values["end"], by=current_user(), at=utc_now(),
         reason=form.get("reason", ""), note=form.get("note", ""),
@@ -144,7 +144,7 @@ def _no_such_job(form: Mapping[str, str]) -> str:
     return f"There is no job {form['job']}." if form.get("job", "").strip() else "Fill in the IM number."
 
 
-def problems_in_words(invalid: Invalid) -> dict[str, str]:
+def problems_in_words(invalid: ValidationError) -> dict[str, str]:
     """Say what is wrong beside the form's own fields, and times as the shop reads them."""
     fields = {"started_at": "start", "ended_at": "end"}
     problems = {fields.get(field, field): text for field, text in invalid.problems.items()}

@@ -5,7 +5,14 @@ from datetime import date, timedelta
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.controllers.access import (
+from flask_app.clock import utc_now, week_start
+from flask_app.models import Correction, Job, Shift, User, committing
+from flask_app.models.errors import RuleViolation
+from flask_app.reporting.hours import timesheet_of
+from flask_app.reporting.timesheet import Timesheet
+from flask_app.timeclock.clock_out import unconfirmed
+from flask_app.timeclock.shift_changes import STILL_THERE, punch_in_for, punch_out_for, replace_assumed
+from flask_app.web.access import (
     current_user,
     job_or_404,
     local_path,
@@ -13,14 +20,7 @@ from flask_app.controllers.access import (
     own_shift_or_403,
     user_or_404,
 )
-from flask_app.controllers.pages import clock, time_rules, today
-from flask_app.models import Correction, Job, Shift, User, committing
-from flask_app.models.base import Refused
-from flask_app.models.clock_out import unconfirmed
-from flask_app.models.hours import timesheet_of
-from flask_app.models.shift_changes import STILL_THERE, punch_in_for, punch_out_for, replace_assumed
-from flask_app.models.timesheet import Timesheet
-from flask_app.utils.clock import utc_now, week_start
+from flask_app.web.presenting import clock, time_rules, today
 
 bp = Blueprint("shifts", __name__)
 
@@ -42,7 +42,7 @@ def create() -> ResponseReturnValue:
     note, key = request.form.get("note", ""), request.form.get("punch_key", "")
     try:
         shift = committing(lambda: _punch(worker, job, note, key))
-    except Refused as refusal:
+    except RuleViolation as refusal:
         flash(str(refusal), "error")
         return redirect(url_for("jobs.show", job_id=job.id))
     flash(_started(shift, worker), "success")
@@ -79,7 +79,7 @@ def punch_out(shift_id: int) -> ResponseReturnValue:
     shift = own_shift_or_403(shift_id)
     try:
         committing(lambda: _end(shift))
-    except Refused as refusal:
+    except RuleViolation as refusal:
         flash(str(refusal), "error")
         return redirect(_back())
     number, at = shift.job.im_number, clock(shift.ended_at or utc_now())

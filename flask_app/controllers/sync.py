@@ -3,8 +3,9 @@
 from flask import Blueprint, flash, jsonify, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.controllers.access import admin_required, current_user, run_or_404, wants_json
-from flask_app.dataverse.sync import (
+from flask_app.clock import utc_now
+from flask_app.models import Job, SyncRun
+from flask_app.sync.approved_jobs import (
     SyncFailed,
     SyncLost,
     SyncNotConfigured,
@@ -13,9 +14,8 @@ from flask_app.dataverse.sync import (
     rehearse,
     sync_approved_jobs,
 )
-from flask_app.models import Job, SyncRun
-from flask_app.utils.clock import utc_now
-from flask_app.utils.scheduler_tasks import timed_tasks
+from flask_app.sync.health import timed_tasks
+from flask_app.web.access import admin_required, current_user, run_or_404, wants_json
 
 bp = Blueprint("sync", __name__)
 

@@ -3,21 +3,22 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from flask_app.clock import utc_now
 from flask_app.config import settings
-from flask_app.controllers.access import (
+from flask_app.models import LoginAttempt, Shift, User, committing, db
+from flask_app.models.errors import RuleViolation, ValidationError
+from flask_app.models.login_attempt import TooManyAttempts
+from flask_app.models.user import ADMINISTRATIVE, DEPARTMENTS, password_matches
+from flask_app.timeclock import people
+from flask_app.utils.scheduler_tasks import sync_after_login
+from flask_app.web.access import (
     admin_required,
     current_user,
     local_path,
     me,
     user_or_404,
 )
-from flask_app.controllers.sessions import close_session, open_session
-from flask_app.models import LoginAttempt, Shift, User, committing, db, people
-from flask_app.models.base import Invalid, Refused
-from flask_app.models.login_attempt import TooManyAttempts
-from flask_app.models.user import ADMINISTRATIVE, DEPARTMENTS, password_matches
-from flask_app.utils.clock import utc_now
-from flask_app.utils.scheduler_tasks import sync_after_login
+from flask_app.web.sessions import close_session, open_session
 
 bp = Blueprint("users", __name__)
 
@@ -40,7 +41,7 @@ def enter() -> ResponseReturnValue:
     target = local_path(request.form.get("next", "")) or ""
     try:
         user = _log_in(email, password)
-    except Refused as refusal:
+    except RuleViolation as refusal:
         status = 429 if isinstance(refusal, TooManyAttempts) else 401
         page = render_template("users/login.html", form={"email": email}, problem=str(refusal), next=target)
         return page, status
@@ -50,18 +51,18 @@ def enter() -> ResponseReturnValue:
 
 
 def _log_in(email: str, password: str) -> User:
-    """Return the user, or raise Refused. No transaction is open while bcrypt takes its third of a second."""
+    """Return the user, or raise RuleViolation. No transaction is open while bcrypt takes its time."""
     now, address = utc_now(), request.remote_addr or ""
     committing(lambda: LoginAttempt.record(email, address, at=now))
     LoginAttempt.check(email, address, at=now)
     user = User.by_email(email)
     db.session.commit()
     if not password_matches(user.password if user else None, password) or user is None:
-        raise Refused(WRONG_LOGIN)
+        raise RuleViolation(WRONG_LOGIN)
     if user.is_waiting:
-        raise Refused(WAITING)
+        raise RuleViolation(WAITING)
     if not user.is_active:
-        raise Refused("This account has been deactivated. Ask in the office.")
+        raise RuleViolation("This account has been deactivated. Ask in the office.")
     committing(lambda: LoginAttempt.forget(email))
     return user
 
@@ -82,7 +83,7 @@ def sign_up() -> ResponseReturnValue:
     opened = settings().registration == "open"
     try:
         committing(lambda: people.register(form, at=utc_now(), approved=opened))
-    except Invalid as invalid:
+    except ValidationError as invalid:
         return _registration_again(invalid.problems)
     flash("Your account is ready. Log in." if opened else WAITING, "success")
     return redirect(url_for("users.login"))
@@ -117,7 +118,7 @@ def new() -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     try:
         person = committing(lambda: people.add(request.form, by=current_user(), at=utc_now()))
-    except Invalid as invalid:
+    except ValidationError as invalid:
         return _form_page(None, request.form, invalid.problems), 422
     flash(f"{person.name} can log in now.", "success")
     return redirect(url_for("users.manage"))
@@ -136,7 +137,7 @@ def update(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     try:
         committing(lambda: people.edit(person, request.form, by=current_user(), at=utc_now()))
-    except Invalid as invalid:
+    except ValidationError as invalid:
         return _form_page(user_or_404(user_id), request.form, invalid.problems), 422
     _stay_logged_in(person)
     flash(f"{person.name} is saved.", "success")
@@ -179,7 +180,7 @@ def deactivate(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     try:
         ended = committing(lambda: people.deactivate(person, by=current_user(), at=utc_now()))
-    except Refused as refusal:
+    except RuleViolation as refusal:
         flash(str(refusal), "error")
     else:
         if ended:

@@ -1,1 +1,1 @@
-"""Microsoft Dataverse: the client (HTTP), the service (imi_jobs in our words) and the sync."""
+"""Microsoft Dataverse: the client (HTTP) and the service (imi_jobs in our words)."""

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from flask_app.clock import utc_now
 from flask_app.dataverse.errors import (
     DataverseClientError,
     DataverseConflict,
@@ -16,7 +17,6 @@ from flask_app.dataverse.errors import (
     DataverseRefused,
     DataverseUnavailable,
 )
-from flask_app.utils.clock import utc_now
 
 Scrub = Callable[[str], str]
 

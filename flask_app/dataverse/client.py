@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 import requests
 
+from flask_app.clock import monotonic
 from flask_app.dataverse.answers import Answer, error_for, scrubber
 from flask_app.dataverse.errors import (
     DataverseClientError,
@@ -20,10 +21,9 @@ from flask_app.dataverse.errors import (
     DataverseRefused,
     DataverseUnavailable,
 )
-from flask_app.dataverse.retries import Call, CallStatistics, Patience, Retrier
+from flask_app.dataverse.retries import Call, CallStatistics, Retrier, RetryPolicy
 from flask_app.dataverse.tokens import TokenSource
 from flask_app.dataverse.transport import Deadline, Transport, origin_of
-from flask_app.utils.clock import monotonic
 
 __all__ = [
     "CallStatistics",
@@ -92,7 +92,9 @@ class DataverseClient:
         self._transport = Transport(
             timeout_seconds=timeout_seconds, ca_bundle=ca_bundle, max_body_bytes=max_page_bytes
         )
-        self._retrier = Retrier(self._transport, Patience(max_attempts, max_wait_seconds, sleep), self._scrub)
+        self._retrier = Retrier(
+            self._transport, RetryPolicy(max_attempts, max_wait_seconds, sleep), self._scrub
+        )
         self._tokens = TokenSource(
             authority=f"{_https_origin(authority)}/{tenant_id}",
             client_id=client_id,

@@ -1,4 +1,4 @@
-"""Patience: which failures are tried again, how long to wait before, and when to give up."""
+"""RetryPolicy: which failures are tried again, how long to wait before, and when to give up."""
 
 import logging
 import secrets
@@ -36,7 +36,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How often a request is sent (`attempts`) and the longest single wait in between, in seconds."""
 
     attempts: int
@@ -51,7 +51,7 @@ class Patience:
 class Retrier:
     """Sends requests until there is an answer to go by."""
 
-    def __init__(self, transport: Transport, patience: Patience, scrub: Scrub) -> None:
+    def __init__(self, transport: Transport, patience: RetryPolicy, scrub: Scrub) -> None:
         self._transport = transport
         self._patience = patience
         self._scrub = scrub

@@ -76,7 +76,7 @@ class DataverseJob:
 
 
 @dataclass(frozen=True, slots=True)
-class DirtyRow:
+class InvalidRow:
     """A row of imi_jobs that cannot be used, and why; `im_number` is what stands there, as text."""
 
     dataverse_id: str
@@ -86,13 +86,13 @@ class DirtyRow:
 
 @dataclass(frozen=True, slots=True)
 class GoneRow:
-    """A row of imi_jobs that is no approved, active job; `standing` is "not_approved" or "deactivated"."""
+    """A row that is no approved, active job; `upstream_state` is "not_approved" or "deactivated"."""
 
     dataverse_id: str
-    standing: str
+    upstream_state: str
 
 
-Approved = DataverseJob | DirtyRow
+Approved = DataverseJob | InvalidRow
 
 
 @dataclass(slots=True)
@@ -166,7 +166,7 @@ class DataverseService:
         """Return how many approved, active rows there are, COUNT_LIMIT if that many or more."""
         return self._client.count(ENTITY_SET, filter_clause=_APPROVED, statistics=statistics)
 
-    def standings(
+    def upstream_states(
         self, ids: Sequence[str], statistics: CallStatistics | None = None
     ) -> Iterator[dict[str, str]]:
         """Map each id to "approved", "not_approved", "deactivated", or "deleted" if there is no such row.
@@ -177,7 +177,7 @@ class DataverseService:
             some = ids[first : first + _IDS_AT_ONCE]
             wanted = " or ".join(f"imi_jobid eq {UUID(row_id)}" for row_id in some)
             rows = [row for page in self._pages(wanted, statistics) for row in page]
-            found = {_text(row, "imi_jobid").lower(): _standing(row) for row in rows}
+            found = {_text(row, "imi_jobid").lower(): _upstream_state(row) for row in rows}
             yield {row_id: found.get(row_id, "deleted") for row_id in some}
 
     def _pages(self, filter_clause: str, statistics: CallStatistics | None) -> Iterator[list[Row]]:
@@ -191,7 +191,7 @@ def job_from(row: Row) -> Approved:
     """Return the row in our words, or what is wrong with it."""
     dataverse_id = _text(row, "imi_jobid").lower()
     if reason := _fault(row):
-        return DirtyRow(_plain(dataverse_id), _shown(row.get("imi_imnumber")), reason)
+        return InvalidRow(_plain(dataverse_id), _shown(row.get("imi_imnumber")), reason)
     scope = _text(row, "imi_scopesummary")
     return DataverseJob(
         dataverse_id=dataverse_id,
@@ -216,8 +216,8 @@ def _page(rows: list[Row], known: Mapping[str, str], *, mixed: bool = False) -> 
     page = Page(latest=max((_text(row, "modifiedon") for row in rows), default=""))
     for row in rows:
         row_id = row.get("imi_jobid")
-        if mixed and (standing := _standing(row)) != APPROVED:
-            page.rows.append(GoneRow(_text(row, "imi_jobid").lower(), standing))
+        if mixed and (upstream_state := _upstream_state(row)) != APPROVED:
+            page.rows.append(GoneRow(_text(row, "imi_jobid").lower(), upstream_state))
         elif isinstance(row_id, str) and row_id in known and known[row_id] == _fingerprint(row):
             page.same.append(row_id)
         else:
@@ -230,7 +230,7 @@ def _fingerprint(row: Row) -> str:
     return blake2b(said.encode("ascii", "backslashreplace"), digest_size=12).hexdigest()
 
 
-def _standing(row: Row) -> str:
+def _upstream_state(row: Row) -> str:
     if row.get("statecode") != 0:
         return "deactivated"
     return APPROVED if row.get("imi_submittalstatus") == _APPROVED_STATUS else "not_approved"

@@ -12,6 +12,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
+from flask_app.clock import monotonic
 from flask_app.dataverse.answers import Answer
 from flask_app.dataverse.errors import (
     DataverseClientError,
@@ -19,7 +20,6 @@ from flask_app.dataverse.errors import (
     DataverseRefused,
     DataverseUnavailable,
 )
-from flask_app.utils.clock import monotonic
 
 _CHUNK = 1 << 18  # bytes per read of a body
 

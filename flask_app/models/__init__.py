@@ -1,8 +1,8 @@
 """The shop's entities, their rules and their named queries. Importing this package declares every table."""
 
 from flask_app.models.audit import Audit
-from flask_app.models.base import Base, committing, db
 from flask_app.models.correction import Correction
+from flask_app.models.database import Base, committing, db
 from flask_app.models.dismissal import Dismissal
 from flask_app.models.job import Job
 from flask_app.models.login_attempt import LoginAttempt

@@ -8,7 +8,9 @@ from typing import Any, Self
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, event, or_, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
-from flask_app.models.base import Base, Invalid, UtcDateTime, db, plain, words
+from flask_app.models.database import Base, db
+from flask_app.models.errors import ValidationError
+from flask_app.models.types import UtcDateTime, plain, words
 from flask_app.models.user import User
 
 SHIFT, JOB, USER, SETTING = "shift", "job", "user", "setting"
@@ -115,12 +117,12 @@ def as_text(value: object) -> str | None:
 
 
 def checked_reason(text: str) -> str:
-    """Return why somebody's hours are changed, or raise Invalid."""
+    """Return why somebody's hours are changed, or raise ValidationError."""
     text = plain(text)
     if not text:
-        raise Invalid({"reason": "Say why in a few words. It stays with the shift."})
+        raise ValidationError({"reason": "Say why in a few words. It stays with the shift."})
     if len(text) > REASON_MAX:
-        raise Invalid({"reason": f"The reason is too long: at most {REASON_MAX} characters."})
+        raise ValidationError({"reason": f"The reason is too long: at most {REASON_MAX} characters."})
     return text
 
 

@@ -5,13 +5,11 @@ from datetime import datetime
 from typing import Any, Self
 
 from sqlalchemy import Computed, ForeignKey, Index, Text, func, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
-from flask_app.models.base import Base, Invalid, Refused, UtcDateTime, db, plain, words
+from flask_app.models.database import Base, db
 from flask_app.models.job import Job
-from flask_app.models.shift import Shift
-from flask_app.models.shift_changes import add_shift, amend, check_times, locked
+from flask_app.models.types import UtcDateTime, words
 from flask_app.models.user import User
 
 FORGOT, WRONG_JOB, WRONG_TIME, MISSING = "forgot", "job", "time", "missing"
@@ -58,94 +56,6 @@ class Correction(Base):
     decided_by: Mapped[User | None] = relationship(foreign_keys=[decided_by_id])
     old_job: Mapped[Job | None] = relationship(foreign_keys=[old_job_id])
     new_job: Mapped[Job | None] = relationship(foreign_keys=[new_job_id])
-
-    @classmethod
-    def ask(
-        cls,
-        user: User,
-        kind: str,
-        shift: Shift | None,
-        started_at: datetime,
-        ended_at: datetime | None,
-        job: Job,
-        *,
-        note: str,
-        at: datetime,
-    ) -> Self:
-        """Ask for a shift (None: a missing one) to be as given. Raises Invalid, or Refused."""
-        note = plain(note)
-        if len(note) > NOTE_MAX:
-            raise Invalid({"note": f"The note is too long: at most {NOTE_MAX} characters."})
-        person = locked(shift, None) if shift else User.locked(user.id)
-        check_times(person, started_at, ended_at, now=at, but=shift)
-        if shift and (started_at, ended_at, job.id) == (shift.started_at, shift.ended_at, shift.job_id):
-            raise Invalid({"kind": "That's how the shift is already. Say what it should be."})
-        asked = cls(user_id=user.id, kind=kind, asked_at=at, note=note, state=WAITING, answer="")
-        asked.new_started_at, asked.new_ended_at, asked.new_job_id = started_at, ended_at, job.id
-        if shift:
-            asked.shift_id, asked.old_job_id = shift.id, shift.job_id
-            asked.old_started_at, asked.old_ended_at = shift.started_at, shift.ended_at
-        db.session.add(asked)
-        try:
-            db.session.flush()
-        except IntegrityError:
-            raise Invalid({"kind": ASKED_ALREADY}) from None
-        return asked
-
-    def withdraw(self, *, at: datetime) -> None:
-        """Take the request back, unless it was decided."""
-        self._lock_waiting()
-        self.state, self.decided_at = WITHDRAWN, at
-
-    def approve(self, *, by: User, at: datetime) -> None:
-        """Do what was asked. Raises Refused if the shift isn't what it was when it was asked."""
-        self._lock_waiting()
-        self._refuse_own(by)
-        job, start = self.new_job, self.new_started_at
-        if job is None or start is None:
-            raise Refused("This request is damaged. Decline it.")
-        reason = f"Asked by {self.user.name}: {self.note}" if self.note else f"Asked by {self.user.name}."
-        if self.shift_id is None:
-            shift = add_shift(self.user, job, start, self.new_ended_at, by=by, at=at, reason=reason)
-            self.shift_id = shift.id
-        else:
-            amend(self._unchanged(), start, self.new_ended_at, job, by=by, at=at, reason=reason)
-        self._decide(APPROVED, by, at)
-
-    def decline(self, *, by: User, at: datetime, answer: str = "") -> None:
-        """Leave the hours as they are, and say why."""
-        answer = plain(answer)
-        if len(answer) > NOTE_MAX:
-            raise Refused(f"The answer is too long: at most {NOTE_MAX} characters.")
-        self._lock_waiting()
-        self._refuse_own(by)
-        self.answer = answer
-        self._decide(DECLINED, by, at)
-
-    def _decide(self, state: str, by: User, at: datetime) -> None:
-        self.state, self.decided_by_id, self.decided_at = state, by.id, at
-
-    def _lock_waiting(self) -> None:
-        db.session.refresh(self, with_for_update=True)
-        if self.state != WAITING:
-            raise Refused("This request was decided already.")
-
-    def _refuse_own(self, by: User) -> None:
-        if by.id == self.user_id and User.has_other_admin(by):
-            raise Refused("Another admin has to decide about your own hours.")
-
-    def _unchanged(self) -> Shift:
-        shift = db.session.get(Shift, self.shift_id, populate_existing=True)
-        if shift is None:
-            raise Refused("The shift was deleted meanwhile. Decline this, and say so.")
-        locked(shift, None)
-        if (shift.started_at, shift.ended_at, shift.job_id) != (
-            self.old_started_at, self.old_ended_at, self.old_job_id,
-        ):  # fmt: skip
-            raise Refused(
-                "The shift has changed since this was asked. Look at it; decline this if it is settled."
-            )
-        return shift
 
     @classmethod
     def waiting(cls) -> Sequence[Self]:

@@ -6,7 +6,9 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flask_app.models.base import Base, Raced, UtcDateTime, db
+from flask_app.models.database import Base, db
+from flask_app.models.errors import ConcurrentUpdate
+from flask_app.models.types import UtcDateTime
 from flask_app.models.user import User
 
 
@@ -29,7 +31,7 @@ class Dismissal(Base):
         try:
             db.session.flush()
         except IntegrityError:
-            raise Raced("Somebody else has just done this.") from None
+            raise ConcurrentUpdate("Somebody else has just done this.") from None
 
     @classmethod
     def undo(cls, person: User, day: date) -> None:

@@ -22,16 +22,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from flask_app.models.audit import ADDED, CHANGED, JOB, Audit
-from flask_app.models.base import (
-    Base,
-    FieldTexts,
-    Invalid,
-    Refused,
-    UtcDateTime,
-    db,
-    exact_string,
-    plain,
-)
+from flask_app.models.database import Base, db
+from flask_app.models.errors import RuleViolation, ValidationError
+from flask_app.models.types import FieldTexts, UtcDateTime, exact_string, plain
 from flask_app.models.user import User
 
 ACTIVE, INACTIVE = 1, 0
@@ -61,8 +54,10 @@ class Job(Base):
     status: Mapped[int] = mapped_column(SmallInteger, default=ACTIVE, index=True)
     source: Mapped[str] = mapped_column(String(20), default=MANUAL)
     dataverse_id: Mapped[str | None] = mapped_column(exact_string(36), unique=True)
-    standing: Mapped[str] = mapped_column("dataverse_standing", String(20), default="")  # "": not from there
-    dataverse_since: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when `standing` was lost
+    upstream_state: Mapped[str] = mapped_column(
+        "dataverse_standing", String(20), default=""
+    )  # "": not from there
+    dataverse_since: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when `upstream_state` was lost
     fingerprint: Mapped[str] = mapped_column("dataverse_fingerprint", String(24), default="")
     # Field -> what Dataverse says, for the fields that are the shop's own by now.
     dataverse_says: Mapped[dict[str, str]] = mapped_column(FieldTexts, nullable=True, default=dict)
@@ -81,7 +76,7 @@ class Job(Base):
 
     @classmethod
     def create(cls, form: Mapping[str, str], *, by: User, at: datetime) -> Self:
-        """Add a job typed in by an admin, or raise Invalid."""
+        """Add a job typed in by an admin, or raise ValidationError."""
         filled = {"im_number": "", "general_contractor": "", "job_scope": "", **form}
         job = cls(**_clean(filled), user_id=by.id, source=MANUAL, created_at=at)
         db.session.add(job)
@@ -92,7 +87,7 @@ class Job(Base):
     def edit(self, form: Mapping[str, str], *, at: datetime, by: User | None = None) -> None:
         """Change the fields that `form` has; those that it lacks stay as they are."""
         if not form.keys() & _PARSERS.keys():
-            raise Invalid({"im_number": "There is nothing to change in this form."})
+            raise ValidationError({"im_number": "There is nothing to change in this form."})
         db.session.refresh(self, with_for_update=True)  # a sync may be changing it at this moment
         values = _clean({field: text for field, text in form.items() if _is_edited(self, field, form)})
         before = self._seen()
@@ -124,7 +119,7 @@ class Job(Base):
         db.session.refresh(self, with_for_update=True)
         before = self._seen()
         if field not in self.dataverse_says:
-            raise Refused("There is nothing to hand back to Dataverse here.")
+            raise RuleViolation("There is nothing to hand back to Dataverse here.")
         if field == "im_number":  # the only one that the shop's table can be too narrow for
             _clean({field: self.dataverse_says[field]})
         says = dict(self.dataverse_says)
@@ -137,12 +132,12 @@ class Job(Base):
     @property
     def is_gone(self) -> bool:
         """Whether Dataverse does not have it as an approved job any more."""
-        return self.standing not in ("", APPROVED)
+        return self.upstream_state not in ("", APPROVED)
 
     @classmethod
     def gone_but_active(cls, *, limit: int = 200) -> Sequence[Self]:
         """The jobs on the active board that are not approved in Dataverse any more, the latest first."""
-        rule = (cls.status == ACTIVE, cls.standing.in_((NOT_APPROVED, DEACTIVATED, DELETED)))
+        rule = (cls.status == ACTIVE, cls.upstream_state.in_((NOT_APPROVED, DEACTIVATED, DELETED)))
         query = select(cls).where(*rule).order_by(cls.dataverse_since.desc(), cls.id).limit(limit)
         return db.session.scalars(query).all()
 
@@ -210,7 +205,7 @@ def _best_first(search: str) -> tuple[Any, ...]:
 
 
 def _clean(form: Mapping[str, str]) -> dict[str, Any]:
-    """Return the known fields of `form` as column values, or raise Invalid with every problem."""
+    """Return the known fields of `form` as column values, or raise ValidationError with every problem."""
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
     for field, parse in _PARSERS.items():
@@ -220,7 +215,7 @@ def _clean(form: Mapping[str, str]) -> dict[str, Any]:
             except ValueError as problem:
                 problems[field] = str(problem)
     if problems:
-        raise Invalid(problems)
+        raise ValidationError(problems)
     return values
 
 
@@ -307,4 +302,4 @@ def _flush_unique_im_number(im_number: str) -> None:
     try:
         db.session.flush()
     except IntegrityError:
-        raise Invalid({"im_number": f"There is already a job {im_number}."}) from None
+        raise ValidationError({"im_number": f"There is already a job {im_number}."}) from None

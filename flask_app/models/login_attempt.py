@@ -7,7 +7,9 @@ from math import ceil
 from sqlalchemy import String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flask_app.models.base import Base, Refused, UtcDateTime, db
+from flask_app.models.database import Base, db
+from flask_app.models.errors import RuleViolation
+from flask_app.models.types import UtcDateTime
 from flask_app.models.user import normal_email
 
 WINDOW = timedelta(minutes=15)
@@ -15,7 +17,7 @@ PER_ACCOUNT = 10
 PER_ADDRESS = 200  # loose: the whole crew comes from one address at 6 AM
 
 
-class TooManyAttempts(Refused):
+class TooManyAttempts(RuleViolation):
     """Too many wrong passwords; the text says how long to wait."""
 
 

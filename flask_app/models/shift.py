@@ -24,8 +24,10 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, contains_eager, joinedload, mapped_column, relationship
 
-from flask_app.models.base import Base, Raced, Refused, UtcDateTime, clock_minutes, db, instant, plain
+from flask_app.models.database import Base, db
+from flask_app.models.errors import ConcurrentUpdate, RuleViolation
 from flask_app.models.job import Job
+from flask_app.models.types import UtcDateTime, clock_minutes, instant, plain
 from flask_app.models.user import User
 
 NOTE_MAX = 500
@@ -33,7 +35,7 @@ RECENT = 100  # how far back a list of somebody's latest jobs looks
 CLOCK_SLACK = timedelta(minutes=2)  # by how much the clocks of two web hosts may differ
 
 
-class PunchRefused(Refused):
+class PunchRefused(RuleViolation):
     """A punch that can't be taken; the text is for the worker."""
 
 
@@ -279,4 +281,4 @@ def flush_guarded() -> None:
     try:
         db.session.flush()
     except IntegrityError:
-        raise Raced("Another punch was saved at this very moment. Try again.") from None
+        raise ConcurrentUpdate("Another punch was saved at this very moment. Try again.") from None

@@ -9,7 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flask_app.models.audit import ADDED, CHANGED, DELETED, SETTING, Audit
-from flask_app.models.base import Base, Invalid, Raced, db, plain
+from flask_app.models.database import Base, db
+from flask_app.models.errors import ConcurrentUpdate, ValidationError
+from flask_app.models.types import plain
 from flask_app.models.user import DEPARTMENTS, User
 
 HOLIDAY_NAME_MAX = 100
@@ -34,11 +36,13 @@ class DepartmentRule(Base):
 
     @classmethod
     def set(cls, department: str, clocks_out: bool, at: time, end: time, *, by: User, now: datetime) -> None:
-        """Change a department's auto clock-out. Raises Invalid."""
+        """Change a department's auto clock-out. Raises ValidationError."""
         if department not in DEPARTMENTS:
-            raise Invalid({"department": "There is no such department."})
+            raise ValidationError({"department": "There is no such department."})
         if end > at:
-            raise Invalid({"assumed_end": "The assumed end can't be after the time of the clock-out."})
+            raise ValidationError(
+                {"assumed_end": "The assumed end can't be after the time of the clock-out."}
+            )
         rule = db.session.get(cls, department, with_for_update=True)
         if rule is None:
             rule = cls.usual(department)
@@ -71,10 +75,12 @@ class Holiday(Base):
 
     @classmethod
     def add(cls, day: date, name: str, *, by: User, now: datetime) -> bool:
-        """Add a holiday. Return False if that day is one. Raises Invalid."""
+        """Add a holiday. Return False if that day is one. Raises ValidationError."""
         name = plain(name)
         if not name or len(name) > HOLIDAY_NAME_MAX:
-            raise Invalid({"name": f"Give the holiday a name of at most {HOLIDAY_NAME_MAX} characters."})
+            raise ValidationError(
+                {"name": f"Give the holiday a name of at most {HOLIDAY_NAME_MAX} characters."}
+            )
         if db.session.get(cls, day):
             return False
         db.session.add(cls(day=day, name=name))
@@ -99,4 +105,4 @@ def flush_or_retry() -> None:
     try:
         db.session.flush()
     except IntegrityError:
-        raise Raced("Somebody else has just changed this.") from None
+        raise ConcurrentUpdate("Somebody else has just changed this.") from None

@@ -21,7 +21,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
-from flask_app.models.base import Base, Raced, UtcDateTime, db, exact_string, words
+from flask_app.models.database import Base, db
+from flask_app.models.errors import ConcurrentUpdate
+from flask_app.models.types import UtcDateTime, exact_string, words
 from flask_app.models.user import User
 
 # Renewed at each page: longer than the waits that Dataverse may ask for at one page (four times a minute, and
@@ -88,7 +90,7 @@ class SyncRun(Base):
         try:
             db.session.flush()
         except IntegrityError:
-            raise Raced("Another sync has started at this very moment.") from None
+            raise ConcurrentUpdate("Another sync has started at this very moment.") from None
         return run
 
     def _is_dead(self, now: datetime) -> bool:
@@ -156,7 +158,7 @@ class SyncSkip(Base):
 
 
 class SyncChange(Base):
-    """One field of one job that a run has changed. `field` is a column of jobs, or "standing" or "link"."""
+    """One field of one job that a run changed. `field` is a column of jobs, or "upstream_state" or "link"."""
 
     __tablename__ = "sync_changes"
 

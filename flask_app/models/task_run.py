@@ -7,7 +7,8 @@ from sqlalchemy import String, Text, UniqueConstraint, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flask_app.models.base import Base, UtcDateTime, committing, db
+from flask_app.models.database import Base, committing, db
+from flask_app.models.types import UtcDateTime
 
 # Longer than the longest sync takes (the Dataverse client gives up after ten minutes) and than clocks differ.
 LAPSE = timedelta(minutes=15)

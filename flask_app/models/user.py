@@ -10,7 +10,9 @@ from sqlalchemy import String, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flask_app.models.base import Base, Invalid, UtcDateTime, db, exact_string, plain
+from flask_app.models.database import Base, db
+from flask_app.models.errors import ValidationError
+from flask_app.models.types import UtcDateTime, exact_string, plain
 
 ADMINISTRATIVE = "ADMINISTRATIVE"
 DEPARTMENTS = {
@@ -75,12 +77,12 @@ class User(Base):
 
     @classmethod
     def create(cls, form: Mapping[str, str], *, at: datetime, approved: bool) -> Self:
-        """Add a person, password included, from the fields of the form; or raise Invalid."""
+        """Add a person, password included, from the fields of the form; or raise ValidationError."""
         values, problems = _clean(form)
         if problem := password_problem(form.get("password", "")):
             problems["password"] = problem
         if problems:
-            raise Invalid(problems)
+            raise ValidationError(problems)
         user = cls(**values, password="", created_at=at, approved_at=at if approved else None)
         user.on_active_roster = not user.is_admin  # admins are rarely expected at the clock
         user._store_password(form["password"])
@@ -96,7 +98,7 @@ class User(Base):
         values, problems = _clean(form)
         values |= _employment(form, problems)
         if problems:
-            raise Invalid(problems)
+            raise ValidationError(problems)
         if values["department"] != self.department:
             if self.is_admin:
                 self._refuse_if_last_admin("department")
@@ -109,7 +111,7 @@ class User(Base):
     def set_password(self, password: str, *, at: datetime) -> None:
         """Replace the password and end every session that was opened with the old one."""
         if problem := password_problem(password):
-            raise Invalid({"password": problem})
+            raise ValidationError({"password": problem})
         self._store_password(password)
         self.must_change_password = False
         self.epoch += 1
@@ -134,7 +136,9 @@ class User(Base):
         admins = select(User).where(User.department == ADMINISTRATIVE).order_by(User.id).with_for_update()
         others = db.session.scalars(admins.execution_options(populate_existing=True)).all()
         if not any(admin.is_active for admin in others if admin.id != self.id):
-            raise Invalid({field: f"{self.name} is the only admin. Make somebody else an admin first."})
+            raise ValidationError(
+                {field: f"{self.name} is the only admin. Make somebody else an admin first."}
+            )
 
     def _store_password(self, password: str) -> None:
         self.password = bcrypt.generate_password_hash(password).decode("ascii")
@@ -258,4 +262,4 @@ def _flush_unique_email() -> None:
     try:
         db.session.flush()
     except IntegrityError:
-        raise Invalid({"email": EMAIL_TAKEN}) from None
+        raise ValidationError({"email": EMAIL_TAKEN}) from None

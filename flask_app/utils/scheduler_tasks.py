@@ -2,8 +2,7 @@
 
 import logging
 import os
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from threading import Thread
 from threading import enumerate as running_threads
 
@@ -14,24 +13,21 @@ from apscheduler.triggers.interval import IntervalTrigger
 from flask import Flask, current_app
 from sqlalchemy.orm import configure_mappers
 
+from flask_app.clock import last_time_of_day, utc_now
 from flask_app.config import settings
-from flask_app.dataverse.sync import (
+from flask_app.models import TaskRun, committing
+from flask_app.sync.approved_jobs import (
     SyncLost,
     SyncNotConfigured,
     SyncRunning,
     SyncTooSoon,
     sync_approved_jobs,
 )
-from flask_app.models import SyncRun, TaskRun, committing
-from flask_app.models.clock_out import clock_out, last_due
-from flask_app.utils.clock import last_time_of_day, next_time_of_day, utc_now
+from flask_app.sync.health import DAILY_SYNC
+from flask_app.timeclock.clock_out import CLOCK_OUT, clock_out, last_due
 
-DAILY_SYNC = "daily_sync"
-CLOCK_OUT = "auto_clock_out"
 CHECK_MINUTES = 10  # how often to look for a daily sync that was missed, or that somebody did not finish
 FIRST_LOOK = timedelta(seconds=3)
-GRACE = timedelta(minutes=20)  # how late a daily sync may fire before it counts as missed
-STALE = timedelta(hours=26)  # after this long without a good sync, the admins are told
 
 _log = logging.getLogger(__name__)
 _LOGIN_SYNC = "login-sync"  # the thread's name; one per process is enough
@@ -140,42 +136,3 @@ def _sync(trigger: str, not_within: timedelta | None = None) -> str | None:
         return "It broke off on our side; the log says why."
     _log.log(logging.WARNING if result.failed else logging.INFO, "Sync by %s: %s", trigger, result.message)
     return result.message
-
-
-@dataclass(frozen=True, slots=True)
-class TimedTask:
-    """One timed task: its last claim, when it is due next, and when it was due but did not fire, if so."""
-
-    name: str
-    last: TaskRun | None
-    next_due: datetime
-    missed: datetime | None
-
-
-def timed_tasks() -> list[TimedTask]:
-    """Return every timed task of this configuration."""
-    config, now = settings(), utc_now()
-    if not config.syncs:
-        return []
-    last, due = TaskRun.last(DAILY_SYNC), last_time_of_day(config.sync_time, config.shop_timezone, now=now)
-    # Before its first time nothing can have been missed; and a host that is just starting catches up.
-    missed = due if last and last.due_at < due and now - due > GRACE else None
-    next_due = next_time_of_day(config.sync_time, config.shop_timezone, now=now)
-    return [TimedTask(DAILY_SYNC, last, next_due, missed)]
-
-
-@dataclass(frozen=True, slots=True)
-class SyncTrouble:
-    """Why an admin should look at the sync: it was due at `missed`; none has worked since `stale_since`."""
-
-    missed: datetime | None
-    stale_since: datetime | None
-
-
-def sync_trouble() -> SyncTrouble | None:
-    """Return what is wrong with the sync as a whole, None if nothing is (or there is none)."""
-    tasks = timed_tasks()
-    missed = next((task.missed for task in tasks if task.missed), None)
-    since = SyncRun.good_since() if tasks else None
-    stale_since = since if since and utc_now() - since > STALE else None
-    return SyncTrouble(missed, stale_since) if missed or stale_since else None

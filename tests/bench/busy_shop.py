@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, insert, select, text
 
+from flask_app.clock import day_bounds, utc_now
 from flask_app.models import Job, Shift, User
 from flask_app.models.user import ADMINISTRATIVE, DEPARTMENTS, bcrypt
-from flask_app.utils.clock import day_bounds, utc_now
 
 PASSWORD = "bench-of-oak-650"  # noqa: S105  # of people who do not exist
 SHIFTS_A_DAY = ((7.0, 9.5), (9.5, 12.0), (12.6, 15.5))  # hours of the day

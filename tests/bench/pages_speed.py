@@ -28,8 +28,8 @@ from sqlalchemy import create_engine, event, text
 
 from flask_app import create_app, migrations
 from flask_app.config import Config
-from flask_app.controllers.access import current_user, login_required
-from flask_app.models.base import make_engine
+from flask_app.models.database import make_engine
+from flask_app.web.access import current_user, login_required
 from tests.bench.busy_shop import PASSWORD, fill
 from tests.servers import free_port, private_mariadb
 

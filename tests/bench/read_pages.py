@@ -67,7 +67,7 @@ def compare(ours: Reader, plain: Reader, rows: int, repeat: int) -> None:
 @contextlib.contextmanager
 def standin(rows: int) -> Iterator[Settings]:
     """Run a stand-in with so many jobs, yield the settings that point at it."""
-    command = [sys.executable, "-m", "flask_app.dataverse.standin", "--generate", str(rows)]
+    command = [sys.executable, "-m", "flask_app.standin", "--generate", str(rows)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         names = ("BASE_URL", "TENANT_ID", "CLIENT_ID", "CLIENT_SECRET", "AUTHORITY", "CA_BUNDLE")

@@ -21,8 +21,8 @@ from sqlalchemy import create_engine, event, text
 from flask_app import create_app, migrations
 from flask_app.config import Config, DataverseSettings
 from flask_app.dataverse.service import _APPROVED, _COLUMNS, _ORDER
-from flask_app.dataverse.sync import sync_approved_jobs
-from flask_app.models.base import make_engine
+from flask_app.models.database import make_engine
+from flask_app.sync.approved_jobs import sync_approved_jobs
 from tests.bench.read_pages import new_client, standin
 from tests.servers import find_mariadbd, private_mariadb
 

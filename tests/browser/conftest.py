@@ -11,7 +11,7 @@ from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 from waitress.server import create_server
 
-from flask_app.dataverse.standin import Standin
+from flask_app.standin import Standin
 from tests.conftest import PASSWORD, dataverse_settings, fresh_database, missing
 
 PHONE = {"width": 390, "height": 844}

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
+from flask_app.clock import utc_now
 from flask_app.models import Job, Shift, User, committing, db
-from flask_app.models.shift_changes import assume_end
-from flask_app.utils.clock import utc_now
+from flask_app.timeclock.shift_changes import assume_end
 from tests.browser.conftest import DESKTOP, log_in
 
 pytestmark = pytest.mark.browser

@@ -8,10 +8,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from sqlalchemy import select
 
-from flask_app.models import Correction, Holiday, Job, Shift, SyncRun, User, committing, db
-from flask_app.models.shift_changes import amend
+from flask_app.clock import utc_now
+from flask_app.models import Holiday, Job, Shift, SyncRun, User, committing, db
 from flask_app.models.sync_run import LEASE, SyncChange, SyncSkip, write_ledger
-from flask_app.utils.clock import utc_now
+from flask_app.timeclock.corrections import ask
+from flask_app.timeclock.shift_changes import amend
 from tests.browser.conftest import DESKTOP, PHONE, log_in
 
 pytestmark = pytest.mark.browser
@@ -49,10 +50,10 @@ def busy_shop(app, cast, add_job):
                 )
             Shift.start(ana, on, at=now - timedelta(hours=1))
             Shift.start(grace, on, at=now - timedelta(minutes=5))
-            on.dataverse_id, on.standing, on.dataverse_since = str(uuid4()), "deleted", now
+            on.dataverse_id, on.upstream_state, on.dataverse_since = str(uuid4()), "deleted", now
             on.dataverse_says = {"general_contractor": HOSTILE, "job_scope": ""}
             left = db.session.get_one(Job, gone)
-            left.dataverse_id, left.standing, left.dataverse_since = str(uuid4()), "not_approved", now
+            left.dataverse_id, left.upstream_state, left.dataverse_since = str(uuid4()), "not_approved", now
 
         committing(work)
         shift = committing(lambda: _changes(cast))
@@ -69,7 +70,7 @@ def _changes(cast):
     assumed.assumed_at = now
     stale = Shift(user_id=cast.luis, job=edited.job, started_at=now - timedelta(days=4), note="")
     db.session.add(stale)
-    Correction.ask(
+    ask(
         ana, "time", edited, edited.started_at, edited.ended_at - timedelta(minutes=1), edited.job,
         note="Really " * 40, at=now,
     )  # fmt: skip
@@ -89,7 +90,7 @@ def _runs(job, at):
     db.session.flush()
     db.session.add(at_work)
     texts = [("Gilbane", "Suffolk"), (HOSTILE, "<b>" * 1000), ("", "Suffolk"), ("Gilbane", "")]
-    fields = [("link", "", "x"), ("standing", "approved", "deleted"), ("im_number", "1", "2" * 50)]
+    fields = [("link", "", "x"), ("upstream_state", "approved", "deleted"), ("im_number", "1", "2" * 50)]
     fields += [("general_contractor", old, new) for old, new in texts]
     one = {"run_id": run.id, "job_id": job.id, "im_number": job.im_number}
     write_ledger(SyncChange, [{**one, "field": name, "old": old, "new": new} for name, old, new in fields])

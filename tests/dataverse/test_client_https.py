@@ -18,7 +18,7 @@ from flask_app.dataverse.client import (
     DataverseUnavailable,
 )
 from flask_app.dataverse.service import DataverseJob, DataverseService
-from flask_app.dataverse.standin import Standin
+from flask_app.standin import Standin
 
 ROWS = 12
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from flask_app.dataverse.client import DataverseClient, DataverseProtocolError, DataverseUnavailable, Row
-from flask_app.dataverse.standin import Standin
-from flask_app.dataverse.standin.certificate import server_context
+from flask_app.standin import Standin
+from flask_app.standin.certificate import server_context
 
 PAGE = b'{"value": [{"a": 1}]}'
 HEADERS = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

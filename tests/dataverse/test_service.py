@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from flask_app.dataverse.client import CallStatistics, DataverseClientError, Row
-from flask_app.dataverse.service import DataverseJob, DataverseService, DirtyRow, GoneRow, job_from
+from flask_app.dataverse.service import DataverseJob, DataverseService, GoneRow, InvalidRow, job_from
 
 from .cloud import JOB_ID, JOBS, Cloud, new_client
 
@@ -173,7 +173,7 @@ def test_blanks_around_the_im_number_are_not_part_of_it() -> None:
     ],
 )
 def test_an_im_number_that_is_none_is_named_with_its_row(number: object, shown: str, reason: str) -> None:
-    assert job_from(row(imi_imnumber=number)) == DirtyRow(JOB_ID, shown, reason)
+    assert job_from(row(imi_imnumber=number)) == InvalidRow(JOB_ID, shown, reason)
 
 
 def test_an_im_number_of_50_characters_is_taken() -> None:
@@ -191,22 +191,22 @@ def test_an_im_number_of_50_characters_is_taken() -> None:
 )
 @pytest.mark.parametrize("value", [7, 0, False, [], {"a": 1}])
 def test_a_text_that_is_none_is_named_with_its_row(column: str, name: str, value: object) -> None:
-    assert job_from(row(**{column: value})) == DirtyRow(JOB_ID, "4711", f"The {name} is not text.")
+    assert job_from(row(**{column: value})) == InvalidRow(JOB_ID, "4711", f"The {name} is not text.")
 
 
 def test_half_a_character_is_named_before_it_can_cost_a_whole_batch() -> None:
-    expected = DirtyRow(JOB_ID, "4711", "The general contractor contains half a character.")
+    expected = InvalidRow(JOB_ID, "4711", "The general contractor contains half a character.")
 
     assert job_from(row(imi_gc="Acme \ud83d")) == expected
 
 
 @pytest.mark.parametrize("missing", [None, ""])
 def test_a_row_without_an_id_is_named_by_its_im_number(missing: object) -> None:
-    assert job_from(row(imi_jobid=missing)) == DirtyRow("", "4711", "The row has no imi_jobid.")
+    assert job_from(row(imi_jobid=missing)) == InvalidRow("", "4711", "The row has no imi_jobid.")
 
 
 def test_an_id_that_is_no_guid_is_named_in_letters_that_any_database_takes() -> None:
-    assert job_from(row(imi_jobid="é\ud800" + "x" * 99)) == DirtyRow(
+    assert job_from(row(imi_jobid="é\ud800" + "x" * 99)) == InvalidRow(
         "??" + "x" * 34, "4711", "The imi_jobid is no GUID."
     )
 
@@ -238,7 +238,7 @@ def test_changes_are_asked_for_by_dataverses_clock_and_tell_what_is_gone(cloud: 
     (page,) = DataverseService(new_client()).changed_pages(since)
 
     assert asked(cloud)["$filter"] == ["modifiedon ge 2026-11-23T12:02:00Z"]
-    gone = [GoneRow(JOB_ID, standing) for standing in ("deactivated", "not_approved")]
+    gone = [GoneRow(JOB_ID, upstream_state) for upstream_state in ("deactivated", "not_approved")]
     assert (type(page.rows[0]), page.rows[1:]) == (DataverseJob, gone)
 
 

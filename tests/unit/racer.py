@@ -11,11 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from flask_app import create_app
+from flask_app.clock import utc_now
 from flask_app.config import Config
 from flask_app.models import Correction, Job, Shift, User, committing, db
-from flask_app.models.base import Refused
-from flask_app.models.shift_changes import add_shift, amend
-from flask_app.utils.clock import utc_now
+from flask_app.models.errors import RuleViolation
+from flask_app.timeclock.corrections import approve as approve_request
+from flask_app.timeclock.shift_changes import add_shift, amend
 
 
 def punches(user_id: int, first: int, second: int, times: int, seed: int) -> dict[str, int]:
@@ -29,8 +30,8 @@ def punches(user_id: int, first: int, second: int, times: int, seed: int) -> dic
                 done["in"] += 1
             else:
                 done["out"] += punch_out(user_id)
-        except Refused as refusal:
-            done["raced" if type(refusal).__name__ == "Raced" else "refused"] += 1
+        except RuleViolation as refusal:
+            done["raced" if type(refusal).__name__ == "ConcurrentUpdate" else "refused"] += 1
         db.session.rollback()
     return done
 
@@ -72,7 +73,7 @@ def approve(admin_id: int, *corrections: int) -> int:
 
 
 def decided(asked: Correction, admin: User) -> None:
-    asked.approve(by=admin, at=utc_now())
+    approve_request(asked, by=admin, at=utc_now())
 
 
 def same_keys(user_id: int, first: int, second: int, *keys: str) -> list[int]:
@@ -106,7 +107,7 @@ def leave(first: int, second: int) -> int:
 def succeeds(work: Callable[[], object]) -> int:
     try:
         committing(work)
-    except Refused:
+    except RuleViolation:
         return 0
     return 1
 

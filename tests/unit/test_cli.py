@@ -13,12 +13,12 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import inspect
 
+from flask_app.clock import utc_now
 from flask_app.config.config import SETTINGS
-from flask_app.dataverse.standin import Standin
 from flask_app.models import SyncRun, User, committing, db
-from flask_app.models.base import PROJECT
+from flask_app.models.database import PROJECT
 from flask_app.models.user import password_matches
-from flask_app.utils.clock import utc_now
+from flask_app.standin import Standin
 from tests.connected import PATIENCE, connect, ledger, numbers
 from tests.servers import free_port
 

@@ -8,7 +8,7 @@ import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_app.utils.clock import day_bounds, last_time_of_day, next_time_of_day, utc_now, week_start
+from flask_app.clock import day_bounds, last_time_of_day, next_time_of_day, utc_now, week_start
 
 NEW_YORK = ZoneInfo("America/New_York")
 SPRING, AUTUMN = date(2026, 3, 8), date(2026, 11, 1)

@@ -7,8 +7,8 @@ import pytest
 import time_machine
 
 from flask_app.models import Audit, DepartmentRule, Job, Shift, TaskRun, User, committing, db
-from flask_app.models.clock_out import clock_out, last_due, stale_shifts, unconfirmed
-from flask_app.utils.scheduler_tasks import CLOCK_OUT, automated_clock_out
+from flask_app.timeclock.clock_out import CLOCK_OUT, clock_out, last_due, stale_shifts, unconfirmed
+from flask_app.utils.scheduler_tasks import automated_clock_out
 
 ZONE = ZoneInfo("America/New_York")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flask_app.config import Config, ConfigError
 from flask_app.config.config import DATAVERSE_REQUIRED, PUBLIC_CLOUD, SETTINGS
-from flask_app.models.base import PROJECT
+from flask_app.models.database import PROJECT
 
 KEY = "3f9c1d7e" * 4
 REAL = {"DATABASE_URL": "mysql+pymysql://clock:pw@db.example.com/man_hours", "SECRET_KEY": KEY}

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from flask_app.config.config import SETTINGS
-from flask_app.models.base import PROJECT
+from flask_app.models.database import PROJECT
 from tests.connected import PATIENCE, until
 from tests.servers import free_port
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
 from flask_app.models import Job, Shift, User, db
-from flask_app.models.hours import PersonDay, Selection, read_person_days, timesheet_of
-from flask_app.models.timesheet import TimeRules, Timesheet
+from flask_app.reporting.hours import PersonDay, Selection, read_person_days, timesheet_of
+from flask_app.reporting.timesheet import TimeRules, Timesheet
 from tests.conftest import NOW
 
 NEW_YORK = ZoneInfo("America/New_York")

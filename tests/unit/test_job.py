@@ -5,9 +5,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flask_app.models import Job, User, committing, db
-from flask_app.models.base import Invalid, Raced
+from flask_app.models.errors import ConcurrentUpdate, ValidationError
 from flask_app.models.job import ACTIVE, INACTIVE, JobPage, im_key
-from flask_app.models.job_following import insert_jobs
+from flask_app.sync.following import insert_jobs
 from tests.conftest import NOW, Cast, synced_job
 
 pytestmark = pytest.mark.usefixtures("app_context")
@@ -53,14 +53,14 @@ def found(search: str, status: int = ACTIVE) -> list[str]:
     ],
 )
 def test_a_form_that_cannot_be_taken_names_the_field_and_adds_no_job(grace, field, value):
-    with pytest.raises(Invalid) as caught:
+    with pytest.raises(ValidationError) as caught:
         create(grace, **{field: value})
     assert list(caught.value.problems) == [field]
     assert Job.counts() == {ACTIVE: 0, INACTIVE: 0}
 
 
 def test_a_form_without_its_fields_says_which(grace):
-    with pytest.raises(Invalid) as caught:
+    with pytest.raises(ValidationError) as caught:
         committing(lambda: Job.create({}, by=grace, at=NOW))
     assert set(caught.value.problems) == {"im_number", "general_contractor", "job_scope"}
 
@@ -88,7 +88,7 @@ def test_estimated_hours_are_a_number(grace, typed, kept):
 @pytest.mark.parametrize("twin", ["im-7a", " IM-7A ", "Im-7a\t"])
 def test_an_im_number_is_one_whatever_its_case_and_the_blanks_around_it(grace, twin):
     create(grace, im_number="IM-7a")
-    with pytest.raises(Invalid) as caught:
+    with pytest.raises(ValidationError) as caught:
         create(grace, im_number=twin)
     assert caught.value.problems == {"im_number": f"There is already a job {twin.strip()}."}
 
@@ -103,7 +103,7 @@ def test_im_numbers_that_differ_are_two_jobs(grace, other):
 def test_an_edit_to_another_jobs_im_number_is_refused(grace):
     create(grace, im_number="4512")
     job = create(grace, im_number="4513")
-    with pytest.raises(Invalid, match="There is already a job 4512"):
+    with pytest.raises(ValidationError, match="There is already a job 4512"):
         committing(lambda: job.edit({"im_number": "4512"}, at=NOW))
     assert job.im_number == "4513"
 
@@ -117,7 +117,7 @@ def test_an_edit_changes_what_the_form_has_and_nothing_else(grace):
 
 def test_an_edit_with_one_bad_field_changes_none(grace):
     job = create(grace)
-    with pytest.raises(Invalid):
+    with pytest.raises(ValidationError):
         committing(lambda: job.edit({"general_contractor": "Turner", "status": "9"}, at=NOW))
     db.session.refresh(job)
     assert job.general_contractor == "Gilbane"
@@ -125,7 +125,7 @@ def test_an_edit_with_one_bad_field_changes_none(grace):
 
 def test_an_edit_of_nothing_is_refused(grace):
     job = create(grace)
-    with pytest.raises(Invalid):
+    with pytest.raises(ValidationError):
         committing(lambda: job.edit({"csrf_token": "x", "user_id": "7", "source": "dataverse"}, at=NOW))
     assert (job.source, job.user_id) == ("manual", grace.id)
 
@@ -205,7 +205,7 @@ def test_an_empty_board_is_one_empty_page():
 
 def test_inserting_a_number_that_is_there_is_a_race_lost_and_inserts_nothing():
     add_many(1)
-    with pytest.raises(Raced):
+    with pytest.raises(ConcurrentUpdate):
         add_many(20)
     assert board().total == 1
 

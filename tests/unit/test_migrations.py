@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, MetaData, inspect, text
 
 from flask_app import migrations
 from flask_app.models import Base
-from flask_app.models.base import make_engine
+from flask_app.models.database import make_engine
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 OLD_APPLICATION = (

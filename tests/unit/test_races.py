@@ -12,8 +12,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select
 
-from flask_app.models import Correction, Job, Shift, User, committing, db
-from flask_app.models.base import PROJECT
+from flask_app.models import Job, Shift, User, committing, db
+from flask_app.models.database import PROJECT
 from tests.conftest import NOW, PASSWORD
 
 Racer = subprocess.Popen[str]
@@ -122,9 +122,7 @@ def test_a_request_is_approved_by_one_of_three_admins(race, cast, add_job):
         asked = []
         for n in range(1, 9):
             start = NOW - timedelta(hours=2 * n)
-            one = Correction.ask(
-                luis, "missing", None, start, start + timedelta(hours=1), job, note="", at=NOW
-            )
+            one = ask(luis, "missing", None, start, start + timedelta(hours=1), job, note="", at=NOW)
             db.session.flush()
             asked.append(one.id)
         return asked

@@ -19,13 +19,13 @@ from apscheduler.triggers.cron import CronTrigger
 from flask import Flask
 from sqlalchemy import select
 
+from flask_app.clock import utc_now
 from flask_app.config.config import SETTINGS
-from flask_app.dataverse.standin import Standin
 from flask_app.models import SyncRun, TaskRun, committing, db
-from flask_app.models.base import PROJECT
+from flask_app.models.database import PROJECT
 from flask_app.models.sync_run import FAILED, SUCCEEDED
 from flask_app.models.task_run import LAPSE
-from flask_app.utils.clock import utc_now
+from flask_app.standin import Standin
 from flask_app.utils.scheduler_tasks import DAILY_SYNC, automated_job_sync, start_scheduler
 from tests.connected import PATIENCE, connect, ledger, until
 from tests.servers import free_port

@@ -8,7 +8,7 @@ import pytest
 
 from flask_app.models import Job, Shift, User, committing, db
 from flask_app.models.shift import CLOCK_SLACK, AlreadyOn, DepartmentTotal, JobClosed, PunchRefused
-from flask_app.models.timesheet import TimeRules, Timesheet
+from flask_app.reporting.timesheet import TimeRules, Timesheet
 from tests.conftest import NOW, Cast
 
 pytestmark = pytest.mark.usefixtures("app_context")

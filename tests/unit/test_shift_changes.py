@@ -10,8 +10,8 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from flask_app.models import Audit, Job, Shift, User, committing, db
-from flask_app.models.base import Invalid, Refused
-from flask_app.models.shift_changes import (
+from flask_app.models.errors import RuleViolation, ValidationError
+from flask_app.timeclock.shift_changes import (
     CHANGED_MEANWHILE,
     Overlaps,
     add_shift,
@@ -77,7 +77,7 @@ def test_a_change_says_from_what_to_what(shop):
     ],
 )
 def test_times_that_cannot_be_are_refused_with_a_sentence(shop, start, end, field, says):
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(ValidationError) as refused:
         add(shop, start, end)
     assert says in refused.value.problems[field]
     assert db.session.scalars(select(Shift)).all() == []
@@ -92,7 +92,7 @@ def test_hours_are_not_changed_without_a_reason(shop, reason):
         lambda: add(shop, NOW - HOUR, NOW, reason=reason),
         lambda: committing(lambda: delete_shift(shift, by=shop[1], at=NOW, reason=reason)),
     ):
-        with pytest.raises(Invalid) as refused:
+        with pytest.raises(ValidationError) as refused:
             work()
         assert "reason" in refused.value.problems
     assert db.session.get_one(Shift, shift.id).ended_at == MORNING + HOUR
@@ -134,7 +134,7 @@ def test_whoever_saw_an_older_version_changes_nothing(shop):
     shift = add(shop, MORNING, MORNING + HOUR)
     seen = shift.version
     change(shop, shift, MORNING, MORNING + 2 * HOUR, seen=seen)
-    with pytest.raises(Refused, match=CHANGED_MEANWHILE):
+    with pytest.raises(RuleViolation, match=CHANGED_MEANWHILE):
         change(shop, shift, MORNING, MORNING + 3 * HOUR, seen=seen)
     assert db.session.get_one(Shift, shift.id).ended_at == MORNING + 2 * HOUR
 
@@ -154,7 +154,7 @@ def test_a_deleted_shift_is_gone_but_not_what_it_was(shop):
     assert db.session.get(Shift, shift.id) is None
     row = Audit.of("shift", shift.id)[0]
     assert (row.action, row.reason, row.changes["job"]) == ("deleted", "Twice", ["4512", None])
-    with pytest.raises(Refused, match="deleted meanwhile"):
+    with pytest.raises(RuleViolation, match="deleted meanwhile"):
         committing(lambda: delete_shift(shift, by=shop[1], at=NOW, reason="Again"))
 
 
@@ -187,7 +187,7 @@ def test_a_real_punch_replaces_an_assumed_end_on_the_same_day_only(shop):
     assert not committing(lambda: replace_assumed(shift, at=NOW + HOUR))
     old = committing(lambda: Shift.start(ana, job, at=NOW + HOUR))
     committing(lambda: assume_end(old, NOW + 2 * HOUR, at=NOW + 3 * HOUR, reason="Open"))
-    with pytest.raises(Invalid, match="too late"):
+    with pytest.raises(ValidationError, match="too late"):
         committing(lambda: replace_assumed(old, at=NOW + 18 * HOUR))
 
 
@@ -253,7 +253,7 @@ def test_whatever_is_done_nobody_is_in_two_places_and_the_audit_tells_it_all(sho
     db.session.commit()
     mine = []
     for step in steps:
-        with suppress(Invalid):
+        with suppress(ValidationError):
             do(shop, mine, *step)
     kept = db.session.scalars(select(Shift).order_by(Shift.started_at, Shift.ended_at)).all()
     for one, other in zip(kept, kept[1:], strict=False):

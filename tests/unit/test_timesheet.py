@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select, type_coerce
 
-from flask_app.models.base import UtcDateTime, clock_minutes, make_engine
-from flask_app.models.timesheet import TimeRules, Timesheet, worked_minutes
+from flask_app.models.database import make_engine
+from flask_app.models.types import UtcDateTime, clock_minutes
+from flask_app.reporting.timesheet import TimeRules, Timesheet, worked_minutes
 
 NEW_YORK = ZoneInfo("America/New_York")
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from flask_app.models import User, committing, db
-from flask_app.models.base import Invalid
+from flask_app.models.errors import ValidationError
 from flask_app.models.user import password_matches, password_problem
 from tests.conftest import NOW, PASSWORD, Cast
 
@@ -25,7 +25,7 @@ def hire(**changes: str) -> User:
 
 
 def problems(**changes: str) -> dict[str, str]:
-    with pytest.raises(Invalid) as caught:
+    with pytest.raises(ValidationError) as caught:
         hire(**changes)
     assert User.everybody() == []
     return caught.value.problems
@@ -78,7 +78,7 @@ def test_the_longest_that_fits_is_taken():
 def test_an_e_mail_is_one_whatever_its_case_and_the_blanks_around_it():
     hire(email="  Mei@SHOP.example ")
     assert User.by_email("MEI@shop.EXAMPLE") is not None
-    with pytest.raises(Invalid, match="already an account"):
+    with pytest.raises(ValidationError, match="already an account"):
         hire(email="mei@shop.example")
 
 
@@ -87,7 +87,7 @@ def test_e_mails_that_differ_in_an_accent_are_two():
 
 
 def test_an_edit_to_somebody_elses_e_mail_is_refused(cast):
-    with pytest.raises(Invalid, match="already an account"):
+    with pytest.raises(ValidationError, match="already an account"):
         committing(lambda: person(cast.ana).edit({**FORM, "email": "luis@shop.example"}, at=NOW))
     assert person(cast.ana).email == "ana@shop.example"
 
@@ -153,9 +153,9 @@ def test_a_new_password_and_a_new_department_end_every_session_a_new_name_does_n
 
 def test_the_only_admin_can_neither_go_nor_become_a_worker(cast):
     grace = person(cast.grace)
-    with pytest.raises(Invalid, match="only admin"):
+    with pytest.raises(ValidationError, match="only admin"):
         committing(lambda: grace.deactivate(at=NOW))
-    with pytest.raises(Invalid, match="only admin"):
+    with pytest.raises(ValidationError, match="only admin"):
         committing(lambda: grace.edit(FORM, at=NOW))
     assert grace.is_active
     assert grace.is_admin
@@ -163,7 +163,7 @@ def test_the_only_admin_can_neither_go_nor_become_a_worker(cast):
 
 def test_a_deactivated_or_waiting_admin_is_no_other_admin(cast):
     committing(lambda: User.create({**FORM, "department": "ADMINISTRATIVE"}, at=NOW, approved=False))
-    with pytest.raises(Invalid, match="only admin"):
+    with pytest.raises(ValidationError, match="only admin"):
         committing(lambda: person(cast.grace).deactivate(at=NOW))
 
 

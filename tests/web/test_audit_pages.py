@@ -5,8 +5,8 @@ from datetime import date, time, timedelta
 import pytest
 
 from flask_app.models import Audit, DepartmentRule, Holiday, Job, User, committing, db
-from flask_app.models.shift_changes import add_shift
 from flask_app.models.us_holidays import us_federal_holidays
+from flask_app.timeclock.shift_changes import add_shift
 from tests.conftest import NOW
 from tests.connected import words
 

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from flask_app.models import Audit, Correction, Job, Shift, User, committing, db
-from flask_app.models.shift_changes import assume_end, delete_shift
+from flask_app.timeclock.shift_changes import assume_end, delete_shift
 from tests.connected import words
 
 NEW_YORK = ZoneInfo("America/New_York")

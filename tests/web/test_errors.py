@@ -5,7 +5,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from flask_app.models import Job, db
-from flask_app.models.base import make_engine
+from flask_app.models.database import make_engine
 from tests.conftest import PASSWORD
 
 LOGIN = {"email": "ana@shop.example", "password": PASSWORD}

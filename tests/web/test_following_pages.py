@@ -9,9 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from flask_app.dataverse.standin import Standin
 from flask_app.models import Job, committing, db
-from flask_app.models.base import Refused
+from flask_app.models.errors import RuleViolation
+from flask_app.standin import Standin
 from tests.conftest import NOW
 from tests.connected import connected_quietly, sync, words
 
@@ -164,7 +164,7 @@ def test_of_two_admins_who_hand_the_same_field_back_the_second_is_told(
             committing(lambda: first.follow_again("general_contractor", at=NOW))
 
         assert stale.dataverse_says
-        with pytest.raises(Refused):
+        with pytest.raises(RuleViolation):
             committing(lambda: stale.follow_again("general_contractor", at=NOW))
 
 
@@ -313,14 +313,14 @@ def test_admins_are_told_what_dataverse_has_no_more_and_since_when(
         since = app.jinja_env.filters["stamp"](gone.dataverse_since)
 
     for page in (page_of(grace, gone), words(grace.get("/sync").text)):
-        assert WORDS[gone.standing] in page
+        assert WORDS[gone.upstream_state] in page
         assert since in page
 
 
 def test_workers_are_not_told_what_dataverse_has_no_more(log_in, cast, gone: Job) -> None:
     ana = log_in("ana")
 
-    assert WORDS[gone.standing] not in page_of(ana, gone)
+    assert WORDS[gone.upstream_state] not in page_of(ana, gone)
     assert "Deactivate" not in page_of(ana, gone)
     assert ana.get("/sync").status_code == 403
 
@@ -330,10 +330,10 @@ def test_one_tap_deactivates_it_and_leads_back_to_the_list(app: Flask, grace: Fl
 
     assert answer.location == "/sync"
     after = job_of(app)
-    assert (after.is_active, after.standing, after.dataverse_says) == (False, gone.standing, {})
+    assert (after.is_active, after.upstream_state, after.dataverse_says) == (False, gone.upstream_state, {})
     page = words(grace.get("/sync").text)
     assert "Job 4512 is saved." in page
-    assert WORDS[gone.standing] not in page
+    assert WORDS[gone.upstream_state] not in page
 
 
 def test_a_deactivation_leads_to_no_other_site(grace: FlaskClient, gone: Job) -> None:

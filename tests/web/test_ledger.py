@@ -10,10 +10,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from flask_app.dataverse.standin import Standin
+from flask_app.clock import utc_now
 from flask_app.models import Base, Job, SyncRun, committing, db
 from flask_app.models.sync_run import SUCCEEDED, SyncChange, SyncSkip, write_ledger
-from flask_app.utils.clock import utc_now
+from flask_app.standin import Standin
 from tests.connected import connected_quietly, counted_statements, numbers, runs, sync, words
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7777*7777 }}</del>&lt; 🪑 \u202eשולחן"
@@ -278,7 +278,7 @@ def test_the_command_rehearses_field_by_field_and_changes_nothing(app: Flask, ch
     assert result.exit_code == 0
     lines = result.output.splitlines()
     assert "4512: general_contractor 'Gilbane' -> 'Suffolk'" in lines
-    assert "4513: standing 'approved' -> 'deleted'" in lines
+    assert "4513: upstream_state 'approved' -> 'deleted'" in lines
     assert lines[-1].startswith("A sync would say: 1 new job came in.")
     assert lines[-1].endswith("Nothing was changed.")
     assert sum(line.startswith("New: ") for line in lines) == 1

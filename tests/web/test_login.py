@@ -7,9 +7,9 @@ import pytest
 import time_machine
 from flask.testing import FlaskClient
 
+from flask_app.clock import utc_now
 from flask_app.models import LoginAttempt, User, committing, db
 from flask_app.models.login_attempt import PER_ACCOUNT, PER_ADDRESS
-from flask_app.utils.clock import utc_now
 from tests.conftest import NOW, PASSWORD
 
 WRONG = "The e-mail or the password is wrong."

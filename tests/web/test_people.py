@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from flask_app.models import Audit, Job, Shift, User, committing, db, people
 from flask_app.models.audit import Wanted
-from flask_app.models.base import Invalid
+from flask_app.models.errors import ValidationError
 from flask_app.models.login_attempt import PER_ACCOUNT
 from tests.conftest import NOW, PASSWORD
 
@@ -137,7 +137,7 @@ def test_an_admins_reset_is_not_undone_by_a_change_that_was_under_way(app, cast)
             "password": "brand-new-board",
             "confirm_password": "brand-new-board",
         }
-        with pytest.raises(Invalid, match="changed a moment ago"):
+        with pytest.raises(ValidationError, match="changed a moment ago"):
             committing(lambda: people.change_own_password(ana, form, checked=checked, at=NOW))
     assert (enter(app, "ana@shop.example", given), enter(app, "ana@shop.example", "brand-new-board")) == (
         302,

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from flask_app.models import Job, Shift, User, committing, db
-from flask_app.models.base import Raced
+from flask_app.models.errors import ConcurrentUpdate
 from tests.conftest import NOW
 
 HOUR = timedelta(hours=1)
@@ -146,7 +146,7 @@ def test_a_closed_job_cannot_be_punched_in_on(app, ana, desk):
 
 def test_a_race_lost_too_often_is_told_to_the_worker(app, ana, desk, monkeypatch):
     def raced(*_args, **_values):
-        raise Raced("Another punch was saved at this very moment. Try again.")
+        raise ConcurrentUpdate("Another punch was saved at this very moment. Try again.")
 
     monkeypatch.setattr(Shift, "start", raced)
     answer = punch_in(ana, desk)

@@ -9,8 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from flask_app.models import Base, Correction, LoginAttempt, Shift, User, committing, db
+from flask_app.models import Base, LoginAttempt, Shift, User, committing, db
 from flask_app.models.job import Job
+from flask_app.timeclock.corrections import ask
 from tests.conftest import NOW, PASSWORD
 
 IN, OUT, NO, LOGIN = "in", "out", "no", "login"  # opened; sent to log in; 403; answers on its own terms
@@ -117,7 +118,7 @@ def shop(app, cast, add_job) -> Flask:
 
 def _asked(luis: User, shift: Shift, job: Job) -> int:
     start = NOW - timedelta(hours=1)
-    asked = Correction.ask(luis, "time", shift, start, NOW, job, note="", at=NOW)
+    asked = ask(luis, "time", shift, start, NOW, job, note="", at=NOW)
     db.session.flush()
     return asked.id
 

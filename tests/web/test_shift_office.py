@@ -8,8 +8,8 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from flask_app.controllers.times import from_fields, local_instant
 from flask_app.models import Audit, Job, Shift, User, committing, db
+from flask_app.web.times import from_fields, local_instant
 from tests.connected import words
 
 NEW_YORK = ZoneInfo("America/New_York")

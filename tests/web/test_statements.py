@@ -8,10 +8,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, insert, select, update
 
+from flask_app.clock import utc_now
 from flask_app.models import Job, Shift, User, committing, db
-from flask_app.models.base import make_engine
-from flask_app.models.job_following import insert_jobs
-from flask_app.utils.clock import utc_now
+from flask_app.models.database import make_engine
+from flask_app.sync.following import insert_jobs
 from tests.conftest import synced_job
 
 PAGES = (
@@ -40,8 +40,13 @@ PAGES = (
     "/reports/jobs/{job}",
 )
 MOST = {
-    "/dashboard": 11, "/jobs?q=4": 7, "/my/hours": 5, "/manage_users": 3, "/reports/jobs/{job}": 8,
-    "/todays_activity": 8, "/end_of_day": 8,
+    "/dashboard": 11,
+    "/jobs?q=4": 7,
+    "/my/hours": 5,
+    "/manage_users": 3,
+    "/reports/jobs/{job}": 8,
+    "/todays_activity": 8,
+    "/end_of_day": 8,
 }  # fmt: skip": 6, "/my/hours": 3, "/manage_users": 3}
 
 

@@ -12,10 +12,10 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 
-from flask_app.dataverse.standin import Standin
+from flask_app.clock import utc_now
 from flask_app.models import SyncRun, committing
 from flask_app.models.sync_run import FAILED, RUNNING, SUCCEEDED
-from flask_app.utils.clock import utc_now
+from flask_app.standin import Standin
 from tests.connected import PATIENCE, connect, ledger, numbers, runs, until
 
 BUTTON = "/api/process-approved-jobs"

@@ -13,10 +13,10 @@ from flask.testing import FlaskClient
 
 from flask_app import create_app
 from flask_app.config import Config
-from flask_app.dataverse.standin import Standin
 from flask_app.models import SyncRun, TaskRun, committing
 from flask_app.models.sync_run import FAILED, SUCCEEDED
-from flask_app.utils.scheduler_tasks import DAILY_SYNC, timed_tasks
+from flask_app.standin import Standin
+from flask_app.sync.health import DAILY_SYNC, timed_tasks
 from tests.connected import connected_quietly, words
 from tests.servers import free_port
 

@@ -7,9 +7,9 @@ import pytest
 import time_machine
 
 from flask_app.models import Audit, Job, Shift, User, committing, db
-from flask_app.models.hours import timesheet_of
-from flask_app.models.timesheet import TimeRules
-from flask_app.models.today import read_today
+from flask_app.reporting.hours import timesheet_of
+from flask_app.reporting.timesheet import TimeRules
+from flask_app.reporting.today import read_today
 from tests.connected import words
 
 NEW_YORK = ZoneInfo("America/New_York")

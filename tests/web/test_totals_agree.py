@@ -12,15 +12,15 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
-from flask_app.controllers.exports import as_csv
 from flask_app.models import Job, Shift, User, db
-from flask_app.models.hours import Selection, timesheet_of
-from flask_app.models.report import Column, Report, Row, Section
-from flask_app.models.report_hours import hours_report
-from flask_app.models.report_jobs import jobs_report
-from flask_app.models.report_quarterly import quarterly_report
-from flask_app.models.report_shifts import Wanted, shifts_report
-from flask_app.models.timesheet import TimeRules, Timesheet
+from flask_app.reporting.hours import Selection, timesheet_of
+from flask_app.reporting.hours_report import hours_report
+from flask_app.reporting.jobs_report import jobs_report
+from flask_app.reporting.report import Column, Report, Row, Section
+from flask_app.reporting.shifts_report import Wanted, shifts_report
+from flask_app.reporting.timesheet import TimeRules, Timesheet
+from flask_app.reporting.utilization_report import quarterly_report
+from flask_app.web.exports import as_csv
 
 NEW_YORK = ZoneInfo("America/New_York")
 BEGIN = datetime(2026, 10, 29, 4, 0, tzinfo=UTC)  # the night of 25 hours comes three days later

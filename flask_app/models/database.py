@@ -1,0 +1,162 @@
+"""The database: one engine per application, one session per request, one way to commit."""
+
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flask import Flask, current_app, g
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from flask_app.models.errors import ConcurrentUpdate
+
+T = TypeVar("T")
+PROJECT = Path(__file__).parents[2]  # a relative SQLite path starts here, wherever the program was started
+MAX_ATTEMPTS = 5
+# MySQL and MariaDB: deadlock; lock wait timeout; "record has changed since last read" (MariaDB's snapshot
+# isolation, and Galera's certification as seen by some drivers). SQLite: another process holds the file.
+_RETRYABLE_CODES = {1213, 1205, 1020}
+_CHECK_FAILED = {4025, 3819}  # MariaDB, MySQL: OperationalError where SQLite has IntegrityError
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+class Base(DeclarativeBase):
+    """The root of every table; constraint names are fixed so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def make_engine(url: str, ca_bundle: str | None = None) -> Engine:
+    """Return a pooled engine for a SQLite, MySQL or MariaDB URL, with the settings that keep writes safe."""
+    parsed = make_url(url)
+    return (
+        _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else _mysql_engine(parsed, ca_bundle)
+    )
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        path = PROJECT / url.database
+        path.parent.mkdir(parents=True, exist_ok=True)
+        url = url.set(database=str(path))
+    engine = create_engine(url)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # pysqlite's own BEGIN comes too late: it loses updates
+        for pragma in ("busy_timeout=5000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that starts by reading and then writes is refused at once if another wrote in between,
+        # whatever the busy timeout: what may write takes the write lock first.
+        reads_only = connection.get_execution_options().get("reads_only")
+        connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _mysql_engine(url: URL, ca_bundle: str | None) -> Engine:
+    tls: dict[str, Any] = {}
+    if url.host in _LOOPBACK or url.host is None:
+        tls = {"ssl_disabled": True}
+    elif "ssl_disabled" not in url.query:
+        # One context for all connections: PyMySQL would otherwise load the CA bundle at each, some 40 ms.
+        context = ssl.create_default_context(cafile=ca_bundle)
+        if ca_bundle is None:  # encrypted but not verified, as PyMySQL does without a bundle
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        tls = {"ssl": context}
+    return create_engine(
+        url.update_query_dict({"charset": "utf8mb4"}),
+        connect_args={
+            **tls,
+            "connect_timeout": 5,
+            "read_timeout": 60,
+            "write_timeout": 60,
+            # Seconds; MySQL's own 50 would keep somebody standing at the clock.
+            "init_command": "SET innodb_lock_wait_timeout = 5",
+        },
+        pool_pre_ping=True,
+        pool_recycle=280,
+        pool_size=8,
+        # A row read again in one transaction is read as it is now, not as it was when the page began.
+        isolation_level="READ COMMITTED",
+    )
+
+
+def is_retryable(error: OperationalError) -> bool:
+    """Tell whether the same work may succeed if it is run again."""
+    code = error.orig.args[0] if error.orig and error.orig.args else None
+    return code in _RETRYABLE_CODES or "database is locked" in str(error.orig)
+
+
+def breaks_rule(error: IntegrityError | OperationalError) -> bool:
+    """Tell whether the database refused a row for one of its rules (unique, check, foreign key)."""
+    code = error.orig.args[0] if error.orig and error.orig.args else None
+    return isinstance(error, IntegrityError) or code in _CHECK_FAILED
+
+
+class Database:
+    """Hands each application context its own session on the application's own engine."""
+
+    def init_app(self, app: Flask, url: str, ca_bundle: str | None = None) -> None:
+        app.extensions["engine"] = make_engine(url, ca_bundle)
+        app.teardown_appcontext(self._close)
+
+    @property
+    def engine(self) -> Engine:
+        engine: Engine = current_app.extensions["engine"]
+        return engine
+
+    @property
+    def session(self) -> Session:
+        if "session" not in g:
+            g.session = Session(self.engine, expire_on_commit=False)
+        session: Session = g.session
+        return session
+
+    def reads_only(self) -> None:
+        """Promise that this context will not write: on SQLite its reads then don't wait for writers."""
+        g.session = Session(self.engine.execution_options(reads_only=True), expire_on_commit=False)
+
+    def _close(self, _error: BaseException | None) -> None:
+        session: Session | None = g.pop("session", None)
+        if session is not None:
+            session.close()
+
+
+db = Database()
+
+
+def committing(work: Callable[[], T]) -> T:
+    """Run `work` and commit it as one transaction; return what it returned.
+
+    Work that was refused because another transaction was in its way (deadlock, lock wait, a replicated
+    engine's certification, ConcurrentUpdate) is rolled back and run again from its start, so it must itself
+    read what it decides on. Any other exception rolls back and is raised.
+    """
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        try:
+            result = work()
+            db.session.commit()
+            return result
+        except (OperationalError, ConcurrentUpdate) as error:
+            db.session.rollback()
+            if attempt == MAX_ATTEMPTS or (isinstance(error, OperationalError) and not is_retryable(error)):
+                raise
+        except BaseException:
+            db.session.rollback()
+            raise
+    raise AssertionError("unreachable: the last attempt returns or raises")

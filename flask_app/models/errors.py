@@ -1,0 +1,17 @@
+"""What a rule says when it is broken; each text is a sentence for the person who asked."""
+
+
+class RuleViolation(Exception):
+    """What was asked breaks a rule. The text is a sentence for the person who asked."""
+
+
+class ValidationError(RuleViolation):
+    """A form that can't be taken: `problems` maps a field's name to a sentence about it."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        self.problems = problems
+        super().__init__(" ".join(problems.values()))
+
+
+class ConcurrentUpdate(RuleViolation):
+    """Another process was faster and the database's own guard said so: the work is run again."""

@@ -1,0 +1,1 @@
+"""Hours counted: the time rule, its twin in SQL, today's board and the reports."""

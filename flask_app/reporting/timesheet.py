@@ -1,0 +1,191 @@
+"""Turns shifts into hours: the one time rule behind every screen. Pure: no database, no clock.
+
+The rule. A shift counts on the shop-local day on which it started (or, if the shop splits at midnight, each
+part on its own day). It is worth the clock minutes between its two punches, each cut to the minute as it is
+shown: 7:02:40 to 11:30:10 reads "7:02 – 11:30", is worth 4:28. So whoever adds up the times on the page gets
+the total on the page, and switching jobs loses nothing.
+
+The meal rule. Whoever works more than `meal_after` minutes on a day has up to `meal_minutes` taken off, never
+so much that working longer would pay less: 4:10 after "30 min after 4 h" loses ten minutes. It belongs to a
+person and a day over all jobs and is always a figure of its own: paid = worked - meal.
+
+reporting/hours.py says the same in SQL; a property test holds the two together.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+from itertools import groupby
+from typing import Any, Generic, Protocol, TypeVar
+
+from flask_app.clock import day_bounds, week_start
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRules:
+    """How a shop counts its hours. `meal_minutes` 0 is no meal rule; `meal_after` is in minutes."""
+
+    zone: tzinfo
+    meal_minutes: int = 0
+    meal_after: int = 0
+    split_at_midnight: bool = False
+
+    def meal(self, worked: int) -> int:
+        """Return the minutes of meal in `worked` minutes of one person's day."""
+        return min(self.meal_minutes, max(0, worked - self.meal_after))
+
+    def day_of(self, instant: datetime) -> date:
+        return instant.astimezone(self.zone).date()
+
+
+class Worked(Protocol):
+    """What a timesheet needs to know of a shift: whose, and two aware UTC instants, None while it runs."""
+
+    user_id: Any  # int; a mapped column is one only on instances, which a protocol cannot say
+    started_at: Any  # datetime
+    ended_at: Any  # datetime | None
+
+
+S = TypeVar("S", bound=Worked)
+
+
+def worked_minutes(start: datetime, end: datetime) -> int:
+    """Return the clock minutes from one aware instant to another."""
+    return int(end.timestamp()) // 60 - int(start.timestamp()) // 60
+
+
+@dataclass(frozen=True, slots=True)
+class Line(Generic[S]):
+    """One shift's stretch of a day and what it is worth, up to now (`end` None) if it is still open."""
+
+    shift: S
+    start: datetime
+    end: datetime | None
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day(Generic[S]):
+    """What counts on one shop-local day, earliest first. `minutes` is worked, `paid` is without `meal`."""
+
+    date: date
+    lines: Sequence[Line[S]]
+    rules: TimeRules
+
+    @property
+    def minutes(self) -> int:
+        return sum(line.minutes for line in self.lines)
+
+    @property
+    def meal(self) -> int:
+        people: dict[int, int] = defaultdict(int)
+        for line in self.lines:
+            people[line.shift.user_id] += line.minutes
+        return sum(self.rules.meal(worked) for worked in people.values())
+
+    @property
+    def paid(self) -> int:
+        return self.minutes - self.meal
+
+    @property
+    def why(self) -> str:
+        """Return one person's day as a sum: "7:02–11:30 + 12:10–15:31 − 0:30 meal"."""
+        parts = (f"{self._clock(line.start)}–{self._clock(line.end)}" for line in self.lines)
+        return " + ".join(parts) + (f" − {_hm(self.meal)} meal" if self.meal else "")
+
+    def _clock(self, instant: datetime | None) -> str:
+        if instant is None:
+            return "now"
+        local = instant.astimezone(self.rules.zone)
+        is_midnight_after = local.date() > self.date and (local.hour, local.minute) == (0, 0)
+        return "24:00" if is_midnight_after else f"{local.hour}:{local:%M}"
+
+
+@dataclass(frozen=True, slots=True)
+class Week(Generic[S]):
+    """The worked days of the week that begins on Monday `start`."""
+
+    start: date
+    days: Sequence[Day[S]]
+
+    @property
+    def minutes(self) -> int:
+        return sum(day.minutes for day in self.days)
+
+    @property
+    def meal(self) -> int:
+        return sum(day.meal for day in self.days)
+
+    @property
+    def paid(self) -> int:
+        return self.minutes - self.meal
+
+
+class Timesheet(Generic[S]):
+    """Days, weeks and totals of some shifts, as a shop with `rules` sees them at `now`.
+
+    `between` leaves out what counts on other days than from its first to its second.
+    """
+
+    def __init__(
+        self,
+        shifts: Iterable[S],
+        *,
+        rules: TimeRules,
+        now: datetime,
+        between: tuple[date, date] = (date.min, date.max),
+    ) -> None:
+        self._rules = rules
+        self._now = now
+        days = self._group(sorted(shifts, key=_punches))
+        self.days = [day for day in days if between[0] <= day.date <= between[1]]
+
+    @property
+    def minutes(self) -> int:
+        return sum(day.minutes for day in self.days)
+
+    @property
+    def meal(self) -> int:
+        return sum(day.meal for day in self.days)
+
+    @property
+    def paid(self) -> int:
+        return self.minutes - self.meal
+
+    @property
+    def weeks(self) -> list[Week[S]]:
+        grouped = groupby(self.days, key=lambda day: week_start(day.date))
+        return [Week(start, tuple(days)) for start, days in grouped]
+
+    def on(self, day: date) -> Day[S]:
+        """Return that day, without shifts if nobody worked."""
+        return next((found for found in self.days if found.date == day), Day(day, (), self._rules))
+
+    def _group(self, shifts: Iterable[S]) -> Iterator[Day[S]]:
+        days: dict[date, list[Line[S]]] = defaultdict(list)
+        for shift in shifts:
+            for line in self._stretches(shift):
+                days[self._rules.day_of(line.start)].append(line)
+        yield from (Day(day, tuple(days[day]), self._rules) for day in sorted(days))
+
+    def _stretches(self, shift: S) -> Iterator[Line[S]]:
+        """Yield the shift, in one piece or cut at each midnight."""
+        # An open shift may begin a second "from now": another host's clock was a little ahead.
+        start, end = shift.started_at, shift.ended_at or max(self._now, shift.started_at)
+        while self._rules.split_at_midnight and (midnight := self._midnight_after(start)) < end:
+            yield Line(shift, start, midnight, worked_minutes(start, midnight))
+            start = midnight
+        yield Line(shift, start, shift.ended_at and end, worked_minutes(start, end))
+
+    def _midnight_after(self, instant: datetime) -> datetime:
+        return day_bounds(self._rules.day_of(instant), self._rules.zone)[1]
+
+
+def _punches(shift: Worked) -> tuple[datetime, bool, datetime]:
+    """Sort key. Two shifts may begin at one instant: the one that ended first came first."""
+    return (shift.started_at, shift.ended_at is None, shift.ended_at or shift.started_at)
+
+
+def _hm(minutes: int) -> str:
+    return f"{minutes // 60}:{minutes % 60:02}"

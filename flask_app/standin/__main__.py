@@ -1,0 +1,57 @@
+"""python -m flask_app.standin: run a stand-in, print the environment that points an app at it."""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from .standin import Standin
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until interrupted."""
+    options = _parser().parse_args(arguments)
+    rows = json.loads(options.jobs.read_text(encoding="utf-8")) if options.jobs else None
+    done = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: done.set())
+    with Standin(
+        rows=rows,
+        generate=options.generate,
+        port=options.port,
+        seed=options.seed,
+        directory=options.directory,
+        read_only=options.read_only,
+        max_page_size=options.max_page_size,
+        log=_log,
+    ) as standin:
+        for name, value in standin.environment().items():
+            sys.stdout.write(f"{name}={value}\n")
+        sys.stdout.flush()
+        done.wait()
+    return 0
+
+
+def _log(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m flask_app.standin", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--jobs", type=Path, metavar="FILE.json", help="a JSON list of imi_jobs rows")
+    source.add_argument("--generate", type=int, default=0, metavar="N", help="make up N jobs")
+    parser.add_argument("--seed", type=int, default=7, help="of the made-up jobs")
+    parser.add_argument("--directory", type=Path, help="where to write the certificate")
+    parser.add_argument("--read-only", action="store_true", help="refuse every write with 403")
+    parser.add_argument("--max-page-size", type=int, default=5000)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The sync: approved jobs come from Dataverse onto the board, and go on following it there."""

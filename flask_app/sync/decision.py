@@ -1,0 +1,130 @@
+"""What a sync should do, decided without database or network: rows x jobs -> changes.
+
+The rules.
+- A row keeps the job that it is linked to, whatever happens to either's IM number. Else it takes the job
+  that has its IM number, if no other approved row has that job. Else it becomes a new job.
+- A linked job takes over what changes in Dataverse (FOLLOWED), except what was edited in the shop: that
+  stays, and what Dataverse says is kept beside it (`dataverse_says`). An IM number is not changed by a sync.
+- A row that is no longer approved, deactivated or deleted leaves its job as it is, with a mark since when.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flask_app.dataverse.service import DataverseJob
+from flask_app.models.job import APPROVED, FOLLOWED, IM_NUMBER_MAX, im_key
+from flask_app.sync.following import JobState
+
+BY_HAND = ("general_contractor", "job_scope")  # what somebody typed with a job; a link must not replace it
+TAKEN = "Another row of Dataverse has this IM number already."
+TOO_LONG = f"The IM number is longer than {IM_NUMBER_MAX} characters in capitals."
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field of one job before and after, for the ledger."""
+
+    job_id: int
+    im_number: str
+    field: str
+    old: str
+    new: str
+
+
+@dataclass(slots=True)
+class Decision:
+    """What to insert, to update (by job id, column values) and to leave out (with the reason)."""
+
+    new: list[DataverseJob] = field(default_factory=list)
+    updates: dict[int, JobState] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    left_out: list[tuple[DataverseJob, str]] = field(default_factory=list)
+    linked: list[Change] = field(
+        default_factory=list
+    )  # from its row before ("": typed in here) to its row now
+    gone: list[JobState] = field(default_factory=list)
+
+
+def values_of(row: DataverseJob) -> dict[str, str]:
+    """Return the row's values under the names of the job's fields."""
+    return {
+        "im_number": row.im_number,
+        "general_contractor": row.general_contractor,
+        "job_scope": row.scope,
+        "job_name": row.job_name,
+        "job_address": row.job_address,
+    }
+
+
+def decide(rows: Iterable[DataverseJob], gone: Mapping[str, str], jobs: Sequence[JobState]) -> Decision:
+    """Return what to do about approved `rows`, and about rows `gone` (dataverse_id -> upstream_state).
+
+    `jobs` are all that are linked to one of them or have the IM number of one of them; they are changed here.
+    """
+    decision = Decision()
+    by_row = {job.dataverse_id: job for job in jobs if job.dataverse_id}
+    by_key: dict[str, JobState | None] = {job.im_key: job for job in jobs}
+    _mark_gone(gone, by_row, decision)
+    # The newest first, and the id settles ties: the same row must win whatever the order of the pages.
+    newest_first = sorted(rows, key=lambda row: (row.created_on, row.dataverse_id), reverse=True)
+    for row in newest_first:
+        if job := by_row.get(row.dataverse_id):
+            _follow(job, row, decision)
+    for row in newest_first:
+        if row.dataverse_id not in by_row:
+            _place(row, by_key, decision)
+    return decision
+
+
+def _mark_gone(gone: Mapping[str, str], by_row: Mapping[str, JobState], decision: Decision) -> None:
+    for dataverse_id, upstream_state in gone.items():
+        job = by_row.get(dataverse_id)
+        if job and job.upstream_state != upstream_state:
+            job.upstream_state = upstream_state
+            decision.updates[job.id] = job
+            decision.gone.append(job)
+
+
+def _place(row: DataverseJob, by_key: dict[str, JobState | None], decision: Decision) -> None:
+    """Find a job for a row that has none. In `by_key`, a number whose job is coming has None."""
+    key = im_key(row.im_number)
+    holder = by_key.get(key)
+    if len(key) > IM_NUMBER_MAX:
+        decision.left_out.append((row, TOO_LONG))
+    elif holder and holder.upstream_state != APPROVED:
+        _link(holder, row, decision)
+    elif key in by_key:
+        decision.left_out.append((row, TAKEN))
+    else:
+        by_key[key] = None
+        decision.new.append(row)
+
+
+def _link(job: JobState, row: DataverseJob, decision: Decision) -> None:
+    """Let a job that stands here alone, or whose row is gone, follow `row` from now on."""
+    before = job.dataverse_id or ""
+    job.dataverse_id = row.dataverse_id
+    decision.linked.append(Change(job.id, job.im_number, "link", before, row.dataverse_id))
+    if not before:
+        values = values_of(row)
+        job.dataverse_says = {name: values[name] for name in BY_HAND if getattr(job, name) != values[name]}
+    _follow(job, row, decision)
+
+
+def _follow(job: JobState, row: DataverseJob, decision: Decision) -> None:
+    """Take over what the row says, but for what the shop has made its own."""
+    values = values_of(row)
+    job.upstream_state, job.fingerprint = APPROVED, row.fingerprint
+    overridden = {name: values[name] for name in job.dataverse_says if name in FOLLOWED}
+    if values["im_number"] != job.im_number:
+        overridden["im_number"] = values["im_number"]
+    if overridden.get("im_number") != job.dataverse_says.get("im_number"):
+        said, says = job.dataverse_says.get("im_number", job.im_number), values["im_number"]
+        decision.changes.append(Change(job.id, job.im_number, "im_number", said, says))
+    job.dataverse_says = overridden
+    for name in FOLLOWED:
+        old, new = getattr(job, name), values[name]
+        if name not in overridden and old != new:
+            setattr(job, name, new)
+            decision.changes.append(Change(job.id, job.im_number, name, old, new))
+    decision.updates[job.id] = job

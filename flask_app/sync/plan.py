@@ -1,0 +1,166 @@
+"""A sync's plan: what is new, set against the board; to be shown (a rehearsal) or carried out (a run)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from flask_app.dataverse.service import DataverseJob, InvalidRow, is_guid
+from flask_app.models.job import im_key
+from flask_app.models.sync_run import Leftover, SyncChange, SyncSkip, write_ledger
+from flask_app.sync.decision import Change, Decision, decide, values_of
+from flask_app.sync.following import fingerprints, insert_jobs, states, update_jobs
+from flask_app.sync.reading import ChangeSet, Snapshot
+
+_MOST_KEPT = 2000  # rows of the ledger per run and kind; the counts are always of all
+
+
+def known() -> Snapshot:
+    """Return what the shop knows of Dataverse before a reading."""
+    return Snapshot(fingerprints(), {leftover.dataverse_id for leftover in Leftover.everything()})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a sync does. `skipped`: all rows that can't be jobs; `news_of_skipped`: those not known yet."""
+
+    decision: Decision
+    already_there: int
+    is_full: bool
+    skipped: Sequence[InvalidRow]
+    news_of_skipped: Sequence[InvalidRow]
+    leftovers: Mapping[str, Mapping[str, object]]  # as they will be, of the rows that were looked at
+    resolved: Sequence[str]  # ids of leftovers that are none any more, or others than before
+
+    @property
+    def new(self) -> Sequence[DataverseJob]:
+        return self.decision.new
+
+    @property
+    def changes(self) -> Sequence[Change]:
+        """Every change of a job that is there, as the ledger tells it."""
+        decision = self.decision
+        return [
+            *decision.linked,
+            *(
+                Change(job.id, job.im_number, "upstream_state", "approved", job.upstream_state)
+                for job in decision.gone
+            ),
+            *decision.changes,
+        ]
+
+    def counts(self) -> dict[str, int]:
+        return {
+            "added": len(self.decision.new),
+            "already_there": self.already_there,
+            "updated": len({change.job_id for change in self.decision.changes}),
+            "linked": len(self.decision.linked),
+            "gone": len(self.decision.gone),
+        }
+
+    def carry_out(self, run_id: int, *, at: datetime) -> None:
+        """Write all of it; the caller commits."""
+        insert_jobs([_as_job(row) for row in self.decision.new], at=at)
+        update_jobs(self.decision.updates.values(), at=at)
+        Leftover.remove(self.resolved)
+        write_ledger(Leftover, [{"dataverse_id": row_id, **row} for row_id, row in self.leftovers.items()])
+        # What is known to be unusable is told again by the daily run, not by every login's.
+        told = self.skipped if self.is_full else self.news_of_skipped
+        write_ledger(SyncSkip, [{"run_id": run_id, **_as_skip(row)} for row in told[:_MOST_KEPT]])
+        write_ledger(
+            SyncChange, [{"run_id": run_id, **asdict(change)} for change in self.changes[:_MOST_KEPT]]
+        )
+
+    def summary(self) -> str:
+        """Return the run in words, whole sentences."""
+        counts = self.counts()
+        relinked = sum(1 for link in self.decision.linked if link.old)
+        sentences = [
+            _counted(counts["added"], "1 new job came in.", "{:,} new jobs came in."),
+            _counted(counts["linked"] - relinked, "1 job typed in here follows Dataverse now.",
+                     "{:,} jobs typed in here follow Dataverse now."),
+            _counted(relinked, "1 job follows another row of Dataverse now, since its own is gone.",
+                     "{:,} jobs follow other rows of Dataverse now, since their own are gone."),
+            _counted(counts["updated"], "1 job changed in Dataverse.", "{:,} jobs changed in Dataverse."),
+            _counted(counts["gone"], "1 job is not approved in Dataverse any more.",
+                     "{:,} jobs are not approved in Dataverse any more."),
+        ]  # fmt: skip
+        if not any(sentences):
+            sentences = [self._nothing()]
+        skipped = _counted(len(self.skipped), "1 row could not be taken.", "{:,} rows could not be taken.")
+        return " ".join(sentence for sentence in (*sentences, skipped) if sentence)
+
+    def _nothing(self) -> str:
+        if not self.is_full:
+            return "Nothing has changed in Dataverse."
+        if self.already_there:
+            return "Nothing new: every approved job is on the board already."
+        return "Dataverse has no approved jobs."
+
+
+def plan_for(news: ChangeSet) -> Plan:
+    """Set the news against the board as it is in this transaction, and decide."""
+    stored = {leftover.dataverse_id: leftover for leftover in Leftover.everything()}
+    rows = {**_another_look(stored, news), **news.rows}
+    keys = sorted({im_key(row.im_number) for row in rows.values()})
+    decision = decide(rows.values(), news.gone, states(sorted(rows.keys() | news.gone.keys()), keys))
+    left_out = [InvalidRow(row.dataverse_id, row.im_number, reason) for row, reason in decision.left_out]
+    unusable = [*news.dirty, *left_out]
+    leftovers = {row.dataverse_id: _as_leftover(row, rows) for row in unusable if is_guid(row.dataverse_id)}
+    looked_at = rows.keys() | news.gone.keys() | leftovers.keys()
+    untouched = [_as_dirty(leftover) for row_id, leftover in stored.items() if row_id not in looked_at]
+    same = {row_id for row_id, row in leftovers.items() if row_id in stored and _same(stored[row_id], row)}
+    return Plan(
+        decision=decision,
+        already_there=news.unchanged + sum(row_id in news.rows for row_id in _with_job(rows, decision)),
+        is_full=news.is_full,
+        skipped=[*unusable, *untouched],
+        news_of_skipped=[row for row in unusable if row.dataverse_id not in same],
+        leftovers={row_id: row for row_id, row in leftovers.items() if row_id not in same},
+        resolved=sorted((stored.keys() & looked_at) - same),
+    )
+
+
+def _another_look(stored: Mapping[str, Leftover], news: ChangeSet) -> dict[str, DataverseJob]:
+    """Return the usable leftovers of which this reading says nothing: what was in their way may be gone."""
+    said = news.rows.keys() | news.gone.keys() | {row.dataverse_id for row in news.dirty}
+    return {
+        row_id: DataverseJob(**leftover.row)
+        for row_id, leftover in stored.items()
+        if leftover.row and row_id not in said
+    }
+
+
+def _with_job(rows: Mapping[str, DataverseJob], decision: Decision) -> set[str]:
+    without = {row.dataverse_id for row in decision.new} | {row.dataverse_id for row, _ in decision.left_out}
+    return rows.keys() - without
+
+
+def _as_job(row: DataverseJob) -> dict[str, object]:
+    values = {**values_of(row), "im_key": im_key(row.im_number), "dataverse_id": row.dataverse_id}
+    return {**values, "dataverse_fingerprint": row.fingerprint}
+
+
+def _as_leftover(row: InvalidRow, rows: Mapping[str, DataverseJob]) -> dict[str, object]:
+    usable = rows.get(row.dataverse_id)
+    values = {"im_number": row.im_number[:255], "reason": row.reason[:255]}
+    return {**values, "row": asdict(usable) if usable else None}
+
+
+def _same(stored: Leftover, row: Mapping[str, object]) -> bool:
+    return (stored.im_number, stored.reason, stored.row) == (row["im_number"], row["reason"], row["row"])
+
+
+def _as_dirty(leftover: Leftover) -> InvalidRow:
+    return InvalidRow(leftover.dataverse_id, leftover.im_number, leftover.reason)
+
+
+def _as_skip(row: InvalidRow) -> dict[str, object]:
+    return {
+        "dataverse_id": row.dataverse_id,
+        "im_number": row.im_number[:255],
+        "reason": row.reason[:255],
+    }
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return one if count == 1 else many.format(count) if count else ""

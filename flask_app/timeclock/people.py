@@ -1,0 +1,145 @@
+"""What happens to people's accounts, by whom: each of these leaves its row in the audit."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+
+from flask_app.models.audit import ADDED, CHANGED, USER, Audit
+from flask_app.models.database import db
+from flask_app.models.errors import ValidationError
+from flask_app.models.login_attempt import LoginAttempt
+from flask_app.models.shift import Shift
+from flask_app.models.user import ADMINISTRATIVE, DEPARTMENTS, User
+from flask_app.timeclock.shift_changes import punch_out_for
+
+_FIELDS = ("first_name", "last_name", "email", "department", "on_active_roster", "hire_date", "leave_date")
+_CHANGED_PASSWORD = {"password": ("set", "set anew")}  # that it was, never what it is
+
+
+def register(form: Mapping[str, str], *, at: datetime, approved: bool) -> User:
+    """Make one's own account; nobody makes oneself an admin. Raises ValidationError."""
+    problems = {}
+    if form.get("department") not in DEPARTMENTS.keys() - {ADMINISTRATIVE}:
+        problems["department"] = "Choose one of these departments."
+    if form.get("password") != form.get("confirm_password"):
+        problems["confirm_password"] = "The two passwords differ."  # noqa: S105  # a sentence
+    if problems:
+        raise ValidationError(problems)
+    user = User.create(form, at=at, approved=approved)
+    _write_down(ADDED, user, {}, by=user, at=at, reason="Made the account.")
+    return user
+
+
+def add(form: Mapping[str, str], *, by: User | None, at: datetime) -> User:
+    """Make somebody's account, ready to log in; `by` None is the command line. Raises ValidationError."""
+    user = User.create(form, at=at, approved=True)
+    _write_down(ADDED, user, {}, by=by, at=at)
+    return user
+
+
+def edit(person: User, form: Mapping[str, str], *, by: User, at: datetime) -> None:
+    """Change somebody's fields. Raises ValidationError."""
+    before = _locked(person)
+    person.edit(form, at=at)
+    _write_down(CHANGED, person, before, by=by, at=at)
+
+
+def set_roster(person: User, on: bool, *, by: User, at: datetime) -> None:
+    """Expect somebody at the clock on working days, or don't."""
+    before = _locked(person)
+    person.on_active_roster, person.updated_at = on, at
+    _write_down(CHANGED, person, before, by=by, at=at)
+
+
+def activate(person: User, *, by: User, at: datetime) -> None:
+    before = _locked(person)
+    person.activate(at=at)
+    _write_down(CHANGED, person, before, by=by, at=at)
+
+
+def deactivate(person: User, *, by: User, at: datetime) -> Shift | None:
+    """Keep somebody out from now on. Return the shift that this ended, if they were on the clock."""
+    before = _locked(person)
+    person.deactivate(at=at)
+    shift = Shift.open_of(person)
+    if shift:
+        punch_out_for(shift, by=by, at=at, reason="Punched out because the account was deactivated.")
+    _write_down(CHANGED, person, before, by=by, at=at)
+    return shift
+
+
+def give_new_password(person: User, *, by: User, at: datetime) -> str:
+    """Return a one-time password that the person has to change; every session of theirs ends."""
+    _locked(person)
+    password = readable_password()
+    person.set_password(password, at=at)
+    person.must_change_password = True
+    LoginAttempt.forget(person.email)  # "ask an admin for a new password" ends the wait
+    _record(person, _CHANGED_PASSWORD, by=by, at=at, reason="An admin gave a one-time password.")
+    return password
+
+
+def change_own_password(person: User, form: Mapping[str, str], *, checked: str, at: datetime) -> None:
+    """Replace one's own password; every other session ends. Raises ValidationError.
+
+    `checked` is the hash that the old password was found to match: an admin may have replaced it since.
+    """
+    _locked(person)
+    if person.password != checked:
+        raise ValidationError({"old_password": "Your password was changed a moment ago. Log in again."})
+    if form.get("password") == form.get("old_password"):
+        raise ValidationError({"password": "Choose a password that you didn't have before."})
+    if form.get("password") != form.get("confirm_password"):
+        raise ValidationError({"confirm_password": "The two passwords differ."})
+    person.set_password(form.get("password", ""), at=at)
+    _record(person, _CHANGED_PASSWORD, by=person, at=at, reason="")
+
+
+def readable_password() -> str:
+    """Return a password that can be read out aloud: three words out of 36, and a number."""
+    return "-".join([*(secrets.choice(_WORDS) for _ in range(3)), str(secrets.randbelow(9000) + 1000)])
+
+
+def _locked(person: User) -> dict[str, object]:
+    db.session.refresh(person, with_for_update=True)
+    return _seen(person)
+
+
+def _seen(person: User) -> dict[str, object]:
+    return {**{field: getattr(person, field) for field in _FIELDS}, "active": person.is_active}
+
+
+def _write_down(
+    action: str,
+    person: User,
+    before: dict[str, object],
+    *,
+    by: User | None,
+    at: datetime,
+    reason: str = "",
+) -> None:
+    changes = {field: (before.get(field), value) for field, value in _seen(person).items()}
+    _record(person, changes, by=by, at=at, reason=reason, action=action)
+
+
+def _record(
+    person: User,
+    changes: Mapping[str, tuple[object, object]],
+    *,
+    by: User | None,
+    at: datetime,
+    reason: str,
+    action: str = CHANGED,
+) -> None:
+    Audit.record(
+        action, USER, person.id, subject=person.name, by=by, at=at, changes=changes, person_id=person.id,
+        reason=reason,
+    )  # fmt: skip
+
+
+_WORDS = (
+    "alder", "ash", "bevel", "birch", "brass", "cedar", "cherry", "chisel", "cove", "dado", "dowel", "elm",
+    "fir", "gouge", "grain", "hinge", "inlay", "jig", "kerf", "lathe", "maple", "miter", "oak", "ogee",
+    "pine", "plane", "rabbet", "rasp", "router", "sanded", "spline", "square", "teak", "tenon", "veneer",
+    "walnut",
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""What the blueprints share: who is asking, forms, how things are written, files, errors, headers."""

@@ -1,0 +1,75 @@
+"""Error pages: what happened and what to do, as a page or, for a script, as JSON."""
+
+from flask import Flask, current_app, g, jsonify, render_template
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError
+from werkzeug.exceptions import HTTPException
+
+from flask_app.models.database import breaks_rule
+from flask_app.web.access import wants_json
+
+_TITLES = {
+    400: "That didn't work",
+    401: "Log in first",
+    403: "Not yours to open",
+    404: "Nothing here",
+    405: "That doesn't work here",
+    413: "That's too much",
+    429: "Too many tries",
+    503: "The clock can't reach its database",
+}
+_TEXTS = {
+    400: "Something in the request was not as it should be. Go back, reload the page and try again.",
+    404: "There is no page at this address. It may have moved, or the link may be damaged.",
+    405: "This address can't be opened like this. Go back and use the buttons on the page.",
+    413: "What you sent is too large. Shorten it and try again.",
+    500: "Something broke on our side and was written to the log. Go back and check whether it was saved.",
+    503: "Nothing was saved just now. Wait a minute and try again; if it goes on, tell an admin.",
+}
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(CSRFError, _stale_form)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(DBAPIError, _database_error)
+    app.register_error_handler(TimeoutError, _database_error)
+
+
+def _http_error(error: HTTPException) -> ResponseReturnValue:
+    if error.response is not None or error.code is None or error.code < 400:
+        return error
+    has_own_text = error.description and error.description != type(error).description
+    text = error.description if has_own_text else _TEXTS.get(error.code, _TEXTS[400])
+    return _answer(error.code, str(text))
+
+
+def _stale_form(_error: CSRFError) -> ResponseReturnValue:
+    return _answer(400, "This page is out of date, so nothing was saved. Go back, reload it and try again.")
+
+
+def _database_error(error: DBAPIError | TimeoutError) -> ResponseReturnValue:
+    if isinstance(error, DBAPIError) and not _is_outage(error):
+        raise error
+    current_app.logger.error("The database can't be used: %s", getattr(error, "orig", error))
+    return _answer(503, _TEXTS[503])
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    """Whether the database is away, full or not set up, rather than asked for something wrong."""
+    if error.connection_invalidated:
+        return True
+    if isinstance(error, OperationalError) and breaks_rule(error):
+        return False
+    return type(error).__name__ in ("OperationalError", "InterfaceError") or "doesn't exist" in str(
+        error.orig
+    )
+
+
+def _answer(code: int, text: str) -> ResponseReturnValue:
+    title = _TITLES.get(code, "Something broke" if code >= 500 else _TITLES[400])
+    if wants_json():
+        return jsonify(error=title, message=text), code
+    if code >= 500:  # the page must not ask the database who is looking at it
+        g.me = g.my_shift = None
+    return render_template("error.html", code=code, title=title, text=text), code

@@ -1,0 +1,328 @@
+"""Jobs follow Dataverse, the shop's own edits stay; reading changes ends where reading everything does."""
+
+import shutil
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from flask_app import create_app
+from flask_app.config import Config
+from flask_app.models import Job, Shift, SyncRun, User, committing, db
+from flask_app.models.errors import RuleViolation
+from flask_app.models.sync_run import Leftover, SyncChange
+from flask_app.standin import Standin
+from flask_app.standin.clock import as_text, from_text
+from flask_app.sync.approved_jobs import rehearse, sync_approved_jobs
+from tests.conftest import NOW, dataverse_settings
+
+NOT_APPROVED, APPROVED = 826130002, 826130004
+
+
+@pytest.fixture
+def app(make_app, standin):
+    return make_app(dataverse=dataverse_settings(standin))
+
+
+@pytest.fixture
+def sync(app_context):
+    """Run a sync and return its result; "login" reads only what has changed."""
+
+    def run(trigger="button"):
+        result = sync_approved_jobs(trigger=trigger)
+        assert not result.failed, result.message
+        db.session.commit()
+        db.session.expire_all()
+        return result
+
+    return run
+
+
+def job(im_number="4512"):
+    return db.session.scalar(select(Job).where(Job.im_number == im_number))
+
+
+def edit(found, **form):
+    committing(lambda: found.edit(form, at=NOW))
+
+
+def add(standin, im_number="4512", **columns):
+    row = {"imi_gc": "Gilbane", "imi_scopesummary": "Reception desk", "imi_jobname": "", "imi_jobaddress": ""}
+    return standin.add(imi_imnumber=im_number, **{**row, **columns})
+
+
+both = pytest.mark.parametrize("trigger", ["button", "login"])
+
+
+@both
+def test_a_job_takes_over_what_changes_in_dataverse(sync, standin, trigger):
+    row = add(standin)
+    sync()
+    standin.change(row, imi_gc="Suffolk", imi_jobaddress="1 Pier Road")
+    result = sync(trigger)
+    assert (job().general_contractor, job().job_address) == ("Suffolk", "1 Pier Road")
+    assert (result.updated, result.message) == (1, "1 job changed in Dataverse.")
+    changes = {(c.field, c.old, c.new) for c in db.session.scalars(select(SyncChange))}
+    assert changes == {("general_contractor", "Gilbane", "Suffolk"), ("job_address", "", "1 Pier Road")}
+
+
+@both
+def test_a_field_edited_in_the_shop_stays_the_shops(sync, standin, trigger):
+    row = add(standin)
+    sync()
+    edit(job(), general_contractor="Gilbane South", job_scope="Reception desk")
+    standin.change(row, imi_gc="Suffolk", imi_scopesummary="Wall panels")
+    sync(trigger)
+    assert job().general_contractor == "Gilbane South"
+    assert job().job_scope == "Wall panels"
+    assert job().dataverse_says == {"general_contractor": "Suffolk"}
+
+
+def test_a_field_can_be_handed_back_to_dataverse(sync, standin):
+    row = add(standin)
+    sync()
+    edit(job(), general_contractor="Gilbane South")
+    committing(lambda: job().follow_again("general_contractor", at=NOW))
+    assert (job().general_contractor, job().dataverse_says) == ("Gilbane", {})
+    standin.change(row, imi_gc="Suffolk")
+    sync()
+    assert job().general_contractor == "Suffolk"
+    with pytest.raises(RuleViolation):
+        job().follow_again("general_contractor", at=NOW)
+
+
+def test_a_browsers_line_ends_are_no_edit(sync, standin):
+    add(standin, imi_scopesummary="Desk\nPanels ")
+    sync()
+    edit(job(), job_scope="Desk\r\nPanels", estimated_hours="40")
+    assert job().dataverse_says == {}
+
+
+@both
+def test_a_job_typed_by_hand_is_linked_and_keeps_its_hours_and_words(sync, standin, add_job, cast, trigger):
+    add(standin, "4000")
+    sync()
+    typed = add_job(" 4512", general_contractor="Gilbane (Joe)", job_scope="Reception desk")
+    committing(lambda: Shift.start(db.session.get(User, cast.ana), db.session.get(Job, typed), at=NOW))
+    row = add(standin, imi_jobname="Pier 4")
+    result = sync(trigger)
+    linked = db.session.get(Job, typed)
+    assert (result.added, result.linked) == (0, 1)
+    assert (linked.dataverse_id, linked.general_contractor, linked.job_name) == (
+        row,
+        "Gilbane (Joe)",
+        "Pier 4",
+    )
+    assert linked.dataverse_says == {"general_contractor": "Gilbane"}
+    assert Shift.open_of(db.session.get(User, cast.ana)).job_id == typed
+
+
+@both
+@pytest.mark.parametrize(
+    ("what", "upstream_state"),
+    [
+        (lambda standin, row: standin.change(row, imi_submittalstatus=NOT_APPROVED), "not_approved"),
+        (lambda standin, row: standin.change(row, statecode=1), "deactivated"),
+        (lambda standin, row: standin.delete(row), "deleted"),
+    ],
+)
+def test_a_job_that_dataverse_has_no_more_stays_and_is_marked(sync, standin, trigger, what, upstream_state):
+    row = add(standin)
+    add(standin, "4513")
+    sync()
+    what(standin, row)
+    result = sync(trigger)
+    assert (result.gone, job().upstream_state, job().is_active) == (1, upstream_state, True)
+    assert job().dataverse_since is not None
+    assert Job.gone_but_active() == [job()]
+    if upstream_state != "deleted":
+        standin.change(row, imi_submittalstatus=APPROVED, statecode=0)
+        sync(trigger)
+        assert (job().upstream_state, job().dataverse_since) == ("approved", None)
+
+
+def test_a_number_changed_in_dataverse_is_told_and_not_taken_over(sync, standin):
+    row = add(standin)
+    sync()
+    standin.change(row, imi_imnumber="9999")
+    sync()
+    assert (job("9999"), job().dataverse_says) == (None, {"im_number": "9999"})
+    assert [(c.field, c.old, c.new) for c in db.session.scalars(select(SyncChange))] == [
+        ("im_number", "4512", "9999")
+    ]
+    committing(lambda: job().follow_again("im_number", at=NOW))
+    assert job("9999").dataverse_id == row
+
+
+@both
+def test_a_second_row_with_the_number_waits_until_the_first_is_gone(sync, standin, trigger):
+    first = add(standin)
+    sync()
+    second = add(standin, " 4512 ", imi_gc="Stiles")
+    assert [row.dataverse_id for row in sync(trigger).skipped] == [second]
+    assert job().dataverse_id == first
+    standin.change(first, statecode=1)
+    assert "1 job follows another row of Dataverse now" in sync(trigger).message
+    assert (job().dataverse_id, job().general_contractor) == (second, "Stiles")
+    assert Leftover.everything() == []
+
+
+def test_a_row_that_was_mended_in_dataverse_comes_in(sync, standin):
+    row = standin.add(imi_imnumber=None, imi_gc="Gilbane")
+    assert sync().skipped[0].reason == "The IM number is missing."
+    standin.change(row, imi_imnumber="4512")
+    assert sync("login").added == 1
+    assert Leftover.everything() == []
+
+
+def test_a_login_reads_only_what_has_changed(sync, standin):
+    for number in range(4000, 4030):
+        add(standin, str(number), modifiedon="2026-01-01T00:00:00Z")
+    row = add(standin, "5000")
+    sync()
+    standin.change(row, imi_gc="Suffolk")
+    sync("login")
+    run = SyncRun.latest(limit=1)[0]
+    assert (run.is_full, run.updated, run.rows) == (False, 1, 1)
+
+
+def test_a_row_from_the_future_does_not_hide_later_changes(sync, standin):
+    add(standin, "4600", modifiedon="2199-01-01T00:00:00Z")
+    row = add(standin)
+    sync()
+    standin.change(row, imi_gc="Suffolk")
+    sync("login")
+    assert job().general_contractor == "Suffolk"
+
+
+def test_a_rehearsal_tells_everything_and_changes_nothing(sync, standin, add_job):
+    changed, gone = add(standin), add(standin, "4513")
+    sync()
+    runs = len(SyncRun.latest())
+    db.session.rollback()
+    add_job("4514", general_contractor="By hand")
+    standin.change(changed, imi_gc="Suffolk")
+    standin.delete(gone)
+    add(standin, "4514")
+    add(standin, "4515")
+    plan = rehearse()
+    assert [row.im_number for row in plan.new] == ["4515"]
+    assert {(c.im_number, c.field, c.new) for c in plan.changes if c.field != "link"} == {
+        ("4512", "general_contractor", "Suffolk"),
+        ("4513", "upstream_state", "deleted"),
+    }
+    assert [linked.im_number for linked in plan.decision.linked] == ["4514"]
+    db.session.expire_all()
+    assert (job().general_contractor, job("4513").upstream_state, job("4515")) == (
+        "Gilbane",
+        "approved",
+        None,
+    )
+    assert len(SyncRun.latest()) == runs
+
+
+step = st.one_of(
+    st.tuples(st.just("add"), st.sampled_from(["1", "2", "a", "A ", None]), st.sampled_from(["x", "y"])),
+    st.tuples(st.just("change"), st.integers(0, 9), st.sampled_from(["x", "z"])),
+    st.tuples(st.just("number"), st.integers(0, 9), st.sampled_from(["1", "2", "3", None])),
+    st.tuples(st.just("status"), st.integers(0, 9), st.sampled_from([APPROVED, NOT_APPROVED])),
+    st.tuples(st.just("state"), st.integers(0, 9), st.sampled_from([0, 1])),
+    st.tuples(st.just("delete"), st.integers(0, 9), st.none()),
+    st.tuples(st.just("edit"), st.sampled_from(["1", "2", "a"]), st.sampled_from(["x", "shop"])),
+    st.tuples(st.just("type"), st.sampled_from(["1", "2", "a"]), st.sampled_from(["x", "shop"])),
+    st.tuples(st.just("sync"), st.none(), st.none()),
+)
+
+
+@contextmanager
+def hours_between_steps():
+    """Let an hour of Dataverse's time pass at each step, or every change would be within the overlap."""
+    began, steps = datetime.now(UTC) - timedelta(days=2), []
+    ticking = SimpleNamespace(
+        utc_now=lambda: began + len(steps) * timedelta(hours=1), as_text=as_text, from_text=from_text
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flask_app.standin.table.clock", ticking)
+        yield lambda: steps.append(None)
+
+
+def perform(action, which, value, standin, apps):
+    rows = sorted(row["imi_jobid"] for row in standin.rows())
+    row = rows[which % len(rows)] if isinstance(which, int) and rows else None
+    if action == "add":
+        standin.add(imi_imnumber=which, imi_gc=value)
+    elif action == "delete" and row:
+        standin.delete(row)
+    elif action in ("change", "number", "status", "state") and row:
+        column = {"change": "imi_gc", "number": "imi_imnumber", "status": "imi_submittalstatus"}
+        standin.change(row, **{column.get(action, "statecode"): value})
+    elif action in ("edit", "type"):
+        for app in apps:
+            with app.app_context():
+                _by_hand(action, which, value)
+    elif action == "sync":
+        for app, trigger in zip(apps, ("button", "login"), strict=True):
+            with app.app_context():
+                assert not sync_approved_jobs(trigger=trigger).failed
+
+
+def _by_hand(action, im_number, contractor):
+    found = db.session.scalar(select(Job).where(Job.im_key == im_number.upper()))
+    if action == "edit" and found:
+        committing(lambda: found.edit({"general_contractor": contractor}, at=NOW))
+    elif action == "type" and not found:
+        form = {"im_number": im_number, "general_contractor": contractor, "job_scope": "Typed"}
+        user = db.session.scalar(select(User))
+        committing(lambda: Job.create(form, by=user, at=NOW))
+
+
+def state_of(app):
+    with app.app_context():
+        jobs = {
+            (j.im_number, j.general_contractor, j.job_scope, j.dataverse_id, j.upstream_state, j.fingerprint,
+             tuple(sorted(j.dataverse_says.items())), j.status)
+            for j in db.session.scalars(select(Job))
+        }  # fmt: skip
+        left = {(row.dataverse_id, row.im_number, row.reason) for row in Leftover.everything()}
+        db.session.rollback()
+        return jobs, left
+
+
+SYNC = ("sync", None, None)
+# Two rows with one number: whichever has the job, the other one takes it over when the first goes away.
+ONE_WAITS = [("add", "1", "x"), ("add", "1", "y"), ("add", "2", "x"), SYNC] + [
+    step for row in range(3) for step in (("state", row, 1), SYNC, ("state", row, 0), SYNC)
+]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@example(history=ONE_WAITS)
+@given(history=st.lists(step, min_size=3, max_size=14))
+def test_reading_changes_ends_where_reading_everything_does(history, sqlite_template, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("histories")
+    apps = []
+    with Standin() as standin, hours_between_steps() as an_hour_passes:
+        for name in ("full", "changes"):
+            shutil.copy(sqlite_template, folder / f"{name}.db")
+            config = Config(
+                database_url=f"sqlite:///{folder / name}.db", secret_key="k" * 32, bcrypt_rounds=4
+            )
+            app = create_app(replace(config, dataverse=dataverse_settings(standin)))
+            form = {"first_name": "Ana", "last_name": "D", "email": "a@b.cd", "department": "CUT_SHOP"}
+            with app.app_context():
+                committing(
+                    lambda form=form: User.create({**form, "password": "p" * 9}, at=NOW, approved=True)
+                )
+            apps.append(app)
+        for action in [*history, SYNC, SYNC]:
+            an_hour_passes()
+            perform(*action, standin, apps)
+            if action[0] == "sync":
+                assert state_of(apps[0]) == state_of(apps[1])
+    for app in apps:
+        app.extensions["engine"].dispose()

@@ -1,0 +1,148 @@
+"""What a sync decides, without database or network: properties over arbitrary answers and arbitrary shops."""
+
+from copy import deepcopy
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flask_app.dataverse.service import DataverseJob
+from flask_app.models.job import APPROVED, FOLLOWED, im_key
+from flask_app.sync.decision import Decision, decide
+from flask_app.sync.following import JobState
+
+# Few ids and few numbers, so that they meet: twins by case, changed numbers, jobs whose row has gone.
+IDS = [f"row-{number}" for number in range(6)]
+NUMBERS = st.sampled_from(["IM-1", "im-1", "2", "3", "ß", "SS", "ß" * 30])
+WORDS = st.sampled_from(["", "x", "y"])
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> list[DataverseJob]:
+    ids = draw(st.lists(st.sampled_from(IDS), unique=True, max_size=6))
+    times = st.sampled_from(["2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"])
+    return [
+        DataverseJob(
+            row, draw(NUMBERS), draw(WORDS), draw(WORDS), draw(WORDS), "", "Approved", draw(times), ""
+        )
+        for row in ids
+    ]
+
+
+@st.composite
+def shops(draw: st.DrawFn) -> list[JobState]:
+    numbers = draw(st.lists(NUMBERS, unique_by=im_key, max_size=4))
+    rows = draw(st.permutations([*IDS, None, None]))
+    return [_job(draw, place + 1, number, rows[place]) for place, number in enumerate(numbers)]
+
+
+def _job(draw: st.DrawFn, job_id: int, number: str, row: str | None) -> JobState:
+    upstream_state = draw(st.sampled_from([APPROVED, APPROVED, "deleted"])) if row else ""
+    own = draw(st.sets(st.sampled_from(["im_number", *FOLLOWED]))) if row else set()
+    words = [draw(WORDS) for _ in FOLLOWED]
+    return JobState(
+        job_id, number, im_key(number), *words, row, upstream_state, "", dict.fromkeys(own, "says")
+    )
+
+
+gone = st.dictionaries(st.sampled_from(IDS), st.sampled_from(["deleted", "deactivated"]), max_size=2)
+property_of_decisions = given(answers(), gone, shops())
+
+
+def decided(
+    rows: list[DataverseJob], gone: dict[str, str], shop: list[JobState]
+) -> tuple[Decision, list[JobState]]:
+    """Decide on copies; return the decision and the shop's jobs after it."""
+    after = deepcopy(shop)
+    ids = {row.dataverse_id for row in rows}
+    return decide(
+        rows, {row: upstream_state for row, upstream_state in gone.items() if row not in ids}, after
+    ), after
+
+
+def born(decision: Decision) -> list[JobState]:
+    """What the new rows become."""
+    return [
+        JobState(1000 + place, row.im_number, im_key(row.im_number), row.general_contractor, row.scope,
+                 row.job_name, row.job_address, row.dataverse_id, APPROVED, row.fingerprint, {})
+        for place, row in enumerate(decision.new)
+    ]  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
+@property_of_decisions
+def test_every_row_has_exactly_one_fate(rows, gone, shop):
+    decision, after = decided(rows, gone, shop)
+    fates = [
+        *(row.dataverse_id for row in decision.new),
+        *(row.dataverse_id for row, _ in decision.left_out),
+        *(job.dataverse_id for job in after if job.dataverse_id in {row.dataverse_id for row in rows}),
+    ]
+    assert sorted(fates) == sorted(row.dataverse_id for row in rows)
+    assert all(reason.endswith(".") for _, reason in decision.left_out)
+
+
+@settings(max_examples=80, deadline=None)
+@property_of_decisions
+def test_what_is_new_can_be_inserted(rows, gone, shop):
+    decision, after = decided(rows, gone, shop)
+    keys = [im_key(row.im_number) for row in decision.new]
+    assert len(set(keys)) == len(keys)
+    assert not set(keys) & {job.im_key for job in after}
+    assert all(len(key) <= 50 for key in keys)
+    linked = [job.dataverse_id for job in [*after, *born(decision)] if job.dataverse_id]
+    assert len(set(linked)) == len(linked)
+
+
+@settings(max_examples=80, deadline=None)
+@property_of_decisions
+def test_the_same_answer_again_changes_nothing(rows, gone, shop):
+    first, after = decided(rows, gone, shop)
+    second, then = decided(rows, gone, [*after, *born(first)])
+    assert (second.new, second.changes, second.linked, second.gone) == ([], [], [], [])
+    assert second.left_out == first.left_out
+    assert then == [*after, *born(first)]
+
+
+@settings(max_examples=80, deadline=None)
+@property_of_decisions
+def test_no_order_matters(rows, gone, shop):
+    decision, after = decided(rows, gone, shop)
+    again, after_again = decided(rows[::-1], gone, shop[::-1])
+    assert (again.new, again.left_out) == (decision.new, decision.left_out)
+    assert sorted(after_again, key=lambda job: job.id) == sorted(after, key=lambda job: job.id)
+
+
+@settings(max_examples=80, deadline=None)
+@property_of_decisions
+def test_numbers_and_what_is_the_shops_own_stay(rows, gone, shop):
+    _, after = decided(rows, gone, shop)
+    for before, now in zip(shop, after, strict=True):
+        assert (now.id, now.im_number, now.im_key) == (before.id, before.im_number, before.im_key)
+        assert all(
+            getattr(now, name) == getattr(before, name) for name in before.dataverse_says if name in FOLLOWED
+        )
+
+
+@settings(max_examples=80, deadline=None)
+@property_of_decisions
+def test_a_followed_job_says_what_dataverse_says(rows, gone, shop):
+    _, after = decided(rows, gone, shop)
+    said = {row.dataverse_id: row for row in rows}
+    for job in after:
+        if row := said.get(job.dataverse_id):
+            says = {
+                "general_contractor": row.general_contractor,
+                "job_scope": row.scope,
+                "job_name": row.job_name,
+            }
+            assert {name: job.dataverse_says.get(name, getattr(job, name)) for name in says} == says
+            assert job.upstream_state == APPROVED
+
+
+@settings(max_examples=80, deadline=None)
+@property_of_decisions
+def test_only_jobs_that_changed_are_written(rows, gone, shop):
+    decision, after = decided(rows, gone, shop)
+    changed = {now.id for before, now in zip(shop, after, strict=True) if before != now}
+    assert changed <= decision.updates.keys()
+    assert {change.job_id for change in decision.changes} <= changed
