@@ -6,10 +6,11 @@ from datetime import date
 import pytest
 from sqlalchemy import select
 
-from flask_app.models import Audit, Job, Shift, User, committing, db, people
+from flask_app.models import Audit, Job, Shift, User, committing, db
 from flask_app.models.audit import Wanted
 from flask_app.models.errors import ValidationError
 from flask_app.models.login_attempt import PER_ACCOUNT
+from flask_app.timeclock import people
 from tests.conftest import NOW, PASSWORD
 
 FORM = {
