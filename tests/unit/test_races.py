@@ -118,7 +118,7 @@ def test_a_request_is_approved_by_one_of_three_admins(race, cast, add_job):
     job = db.session.get_one(Job, add_job("4512"))
     luis = db.session.get_one(User, cast.luis)
 
-    def ask() -> list[int]:
+    def ask_for_eight() -> list[int]:
         asked = []
         for n in range(1, 9):
             start = NOW - timedelta(hours=2 * n)
@@ -127,6 +127,6 @@ def test_a_request_is_approved_by_one_of_three_admins(race, cast, add_job):
             asked.append(one.id)
         return asked
 
-    asked = committing(ask)
+    asked = committing(ask_for_eight)
     assert sum(race("approve", *[[cast.grace, *asked]] * 3)) == len(asked)
     assert count(Shift) == len(asked)
