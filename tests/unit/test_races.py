@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from flask_app.models import Job, Shift, User, committing, db
 from flask_app.models.database import PROJECT
+from flask_app.timeclock.corrections import ask
 from tests.conftest import NOW, PASSWORD
 
 Racer = subprocess.Popen[str]
