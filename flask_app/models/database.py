@@ -123,13 +123,19 @@ class Database:
     @property
     def session(self) -> Session:
         if "session" not in g:
-            g.session = Session(self.engine, expire_on_commit=False)
+            engine = self.engine.execution_options(reads_only=True) if "reads_only" in g else self.engine
+            g.session = Session(engine, expire_on_commit=False)
         session: Session = g.session
         return session
 
     def reads_only(self) -> None:
-        """Promise that this context will not write: on SQLite its reads then don't wait for writers."""
-        g.session = Session(self.engine.execution_options(reads_only=True), expire_on_commit=False)
+        """Promise that this context will not write: on SQLite it then neither waits for writers nor locks.
+
+        It holds for the context's whole life. A download goes on after the request's end has closed its
+        session, in the same context and with a new one.
+        """
+        g.reads_only = True
+        self._close(None)
 
     def _close(self, _error: BaseException | None) -> None:
         session: Session | None = g.pop("session", None)
