@@ -26,6 +26,14 @@ RANKS = {  # the longest beginning that fits a module's name decides; one name h
 ONE_ROOM = ({"flask_app.controllers", "flask_app.utils.scheduler_tasks"},)  # a login starts a sync
 STRANGERS = ({"flask_app.models", "flask_app.dataverse"},)
 NO_REQUEST = ("flask_app.models", "flask_app.timeclock", "flask_app.reporting", "flask_app.sync")
+CLOCK_EDGES = {  # who may ask flask_app.clock what time it is; everybody else is told
+    "flask_app.cli",
+    "flask_app.dataverse.answers",  # how long Dataverse wants to be left alone
+    "flask_app.demo",
+    "flask_app.sync.approved_jobs",
+    "flask_app.utils.scheduler_tasks",
+    "flask_app.web.now",
+}
 TELLERS = ("datetime.now", "utcnow", "datetime.today", "date.today", "time.time", "time.time_ns", "monotonic")
 
 
@@ -91,6 +99,13 @@ def test_only_the_clock_tells_the_time():
         if target.startswith("time.") and target.endswith(TELLERS)
     }
     assert asking | taking == set()
+
+
+def test_a_request_asks_for_the_time_once_at_its_edge():
+    """So do the timed tasks, the sync, the operator's commands and the demo, each at its own edge."""
+    asking = {name for name in TREES for target in imports(name) if target == "flask_app.clock.utc_now"}
+    assert asking == CLOCK_EDGES
+    assert [name for name in TREES for target in imports(name) if target == "flask_app.clock"] == []
 
 
 def modules_imported(name: str) -> set[str]:

@@ -3,13 +3,13 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.clock import utc_now
 from flask_app.models import LoginAttempt, committing, db
 from flask_app.models.errors import ValidationError
 from flask_app.models.login_attempt import TooManyAttempts
 from flask_app.models.user import password_matches
 from flask_app.timeclock import people
 from flask_app.web.access import current_user, login_required, me
+from flask_app.web.now import now
 from flask_app.web.sessions import open_session
 
 bp = Blueprint("account", __name__)
@@ -36,22 +36,22 @@ def change() -> ResponseReturnValue:
     user = current_user()
     try:
         checked = _checked_password()
-        committing(lambda: people.change_own_password(user, request.form, checked=checked, at=utc_now()))
+        committing(lambda: people.change_own_password(user, request.form, checked=checked, at=now()))
     except TooManyAttempts as refusal:
         return _page({"old_password": str(refusal)}), 429
     except ValidationError as invalid:
         db.session.refresh(user)
         return _page(invalid.problems), 422
-    open_session(user, now=utc_now())
+    open_session(user, now=now())
     flash("Your new password is set. You're logged out everywhere else.", "success")
     return redirect(url_for("account.show"))
 
 
 def _checked_password() -> str:
     """Return the hash that the form's old password matches, or raise; tries are counted as at the login."""
-    user, now, address = current_user(), utc_now(), request.remote_addr or ""
-    committing(lambda: LoginAttempt.record(user.email, address, at=now))
-    LoginAttempt.check(user.email, address, at=now)
+    user, address = current_user(), request.remote_addr or ""
+    committing(lambda: LoginAttempt.record(user.email, address, at=now()))
+    LoginAttempt.check(user.email, address, at=now())
     stored = user.password
     db.session.commit()  # nothing is locked while bcrypt takes its third of a second
     if not password_matches(stored, request.form.get("old_password", "")):

@@ -6,13 +6,13 @@ from datetime import datetime
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.clock import utc_now
 from flask_app.models import Job, User, committing
 from flask_app.models.audit import REASON_MAX
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.models.types import plain
 from flask_app.timeclock.assignment import AFTER, LEAVE, MOVE, START, Case, assign, checked_start, look
 from flask_app.web.access import admin_required, current_user
+from flask_app.web.now import now
 from flask_app.web.presenting import stamp
 from flask_app.web.times import as_fields, from_fields
 
@@ -25,7 +25,7 @@ REASON = "Assigned by an admin."
 @bp.get("/batch_assign_shifts")
 @admin_required
 def index() -> ResponseReturnValue:
-    form = {"job": request.args.get("job", ""), **as_fields("start", utc_now())}
+    form = {"job": request.args.get("job", ""), **as_fields("start", now())}
     return _page(form, {}, set(request.args.getlist("person")))
 
 
@@ -82,9 +82,9 @@ def start() -> ResponseReturnValue:
 
 def _start_one(person: User, job: Job, at: datetime, reason: str, done: list[str]) -> None:
     choice, seen = request.form[f"choice-{person.id}"], request.form.get(f"seen-{person.id}", "")
-    by, now = current_user(), utc_now()
+    by = current_user()
     try:
-        if committing(lambda: assign(person, job, at, choice, seen, by=by, now=now, reason=reason)):
+        if committing(lambda: assign(person, job, at, choice, seen, by=by, now=now(), reason=reason)):
             done.append(person.name)
     except ValidationError:
         raise
@@ -98,14 +98,13 @@ def _job_and_start() -> tuple[Job, datetime]:
     job = Job.numbered(form.get("job", ""))
     if job is None:
         problems["job"] = "There is no such job. Look at its IM number again."
-    now = utc_now()
     try:
-        at = from_fields("start", form, was=now) or now
+        at = from_fields("start", form, was=now()) or now()
     except ValueError as problem:
         problems["start"] = str(problem)
     if problems or job is None:
         raise ValidationError(problems)
-    checked_start(job, at, now=now)
+    checked_start(job, at, now=now())
     return job, at
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.clock import utc_now
 from flask_app.controllers.shift_office import problems_in_words
 from flask_app.models import Correction, Job, Shift, committing
 from flask_app.models.correction import FORGOT, MISSING, WRONG_JOB, WRONG_TIME
@@ -20,7 +19,8 @@ from flask_app.web.access import (
     login_required,
     own_shift_or_403,
 )
-from flask_app.web.presenting import clock, today
+from flask_app.web.now import now, today
+from flask_app.web.presenting import clock
 from flask_app.web.times import as_fields, from_fields
 
 bp = Blueprint("corrections", __name__)
@@ -60,9 +60,7 @@ def withdraw(correction_id: int) -> ResponseReturnValue:
     asked = correction_or_404(correction_id)
     if asked.user_id != current_user().id:
         abort(403, "This is somebody else's request.")
-    return _done(
-        lambda: timeclock.withdraw(asked, at=utc_now()), "You took your request back.", "shifts.hours"
-    )
+    return _done(lambda: timeclock.withdraw(asked, at=now()), "You took your request back.", "shifts.hours")
 
 
 @bp.post("/my/shift/<int:shift_id>/confirm")
@@ -72,7 +70,7 @@ def confirm(shift_id: int) -> ResponseReturnValue:
     shift, by = own_shift_or_403(shift_id), current_user()
     end = shift.ended_at
     words = f"Thanks. You left at {clock(end)}." if end else "Thanks."
-    return _done(lambda: confirm_end(shift, by=by, at=utc_now()), words, "jobs.dashboard")
+    return _done(lambda: confirm_end(shift, by=by, at=now()), words, "jobs.dashboard")
 
 
 @bp.get("/admin/corrections")
@@ -88,7 +86,7 @@ def queue() -> ResponseReturnValue:
 def approve(correction_id: int) -> ResponseReturnValue:
     asked, by = correction_or_404(correction_id), current_user()
     words = f"{asked.user.name}'s hours are corrected."
-    return _done(lambda: timeclock.approve(asked, by=by, at=utc_now()), words, "corrections.queue")
+    return _done(lambda: timeclock.approve(asked, by=by, at=now()), words, "corrections.queue")
 
 
 @bp.post("/admin/corrections/<int:correction_id>/decline")
@@ -96,9 +94,7 @@ def approve(correction_id: int) -> ResponseReturnValue:
 def decline(correction_id: int) -> ResponseReturnValue:
     asked, by, answer = correction_or_404(correction_id), current_user(), request.form.get("answer", "")
     words = f"{asked.user.name} sees that the hours stay as they are."
-    return _done(
-        lambda: timeclock.decline(asked, by=by, at=utc_now(), answer=answer), words, "corrections.queue"
-    )
+    return _done(lambda: timeclock.decline(asked, by=by, at=now(), answer=answer), words, "corrections.queue")
 
 
 def _done(work: Callable[[], object], words: str, endpoint: str) -> ResponseReturnValue:
@@ -143,8 +139,8 @@ def _ask(shift: Shift | None, form: Mapping[str, str]) -> Correction:
         problems["job"] = "There is no such job. Look at its IM number again."
     if problems or job is None:
         raise ValidationError(problems)
-    note, now = form.get("note", ""), utc_now()
-    return timeclock.ask(current_user(), kind, shift, times["start"], times["end"], job, note=note, at=now)
+    note = form.get("note", "")
+    return timeclock.ask(current_user(), kind, shift, times["start"], times["end"], job, note=note, at=now())
 
 
 _ASKED = {FORGOT: ("end",), WRONG_JOB: (), WRONG_TIME: ("start", "end"), MISSING: ("start", "end")}

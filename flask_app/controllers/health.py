@@ -4,8 +4,8 @@ from flask import Blueprint, current_app, jsonify, redirect
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
-from flask_app.clock import utc_now
 from flask_app.models import SyncRun
+from flask_app.web.now import now
 from flask_app.web.presenting import static_url
 
 bp = Blueprint("health", __name__)
@@ -23,7 +23,7 @@ def readyz() -> ResponseReturnValue:
         success = SyncRun.last_success()
     except (DBAPIError, TimeoutError):
         return jsonify(database="unreachable", message="The database can't be used."), 503
-    age = None if success is None else int((utc_now() - success.started_at).total_seconds())
+    age = None if success is None else int((now() - success.started_at).total_seconds())
     return jsonify(database="ok", seconds_since_good_sync=age)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.clock import utc_now
 from flask_app.models import Job, Shift, SyncRun, committing
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.models.job import ACTIVE, INACTIVE
@@ -25,7 +24,8 @@ from flask_app.web.access import (
     login_required,
     my_shift,
 )
-from flask_app.web.presenting import time_rules, today
+from flask_app.web.now import now, today
+from flask_app.web.presenting import time_rules
 
 bp = Blueprint("jobs", __name__)
 
@@ -36,18 +36,18 @@ ON_NOW = 12  # how many of those on the clock the board names; the rest is a pag
 @bp.get("/dashboard")
 @login_required
 def dashboard() -> ResponseReturnValue:
-    user, now = current_user(), utc_now()
+    user = current_user()
     shift, success = my_shift(), SyncRun.last_success()
     on_now, on_now_count = Shift.longest_open(limit=ON_NOW)
     return render_template(
         "jobs/dashboard.html",
         shift=shift,
-        minutes=worked_minutes(shift.started_at, max(now, shift.started_at)) if shift else 0,
-        today_minutes=timesheet_of(user, today(), today(), time_rules(), now=now).minutes,
+        minutes=worked_minutes(shift.started_at, max(now(), shift.started_at)) if shift else 0,
+        today_minutes=timesheet_of(user, today(), today(), time_rules(), now=now()).minutes,
         recent=Shift.recent_jobs(user),
         on_now=on_now,
         unconfirmed=unconfirmed(user),
-        now_minus=now - STILL_THERE,
+        now_minus=now() - STILL_THERE,
         on_now_count=on_now_count,
         synced_at=success.started_at if success else None,
         **_board(),
@@ -76,8 +76,8 @@ def _board() -> dict[str, Any]:
 @bp.get("/show/job/<int:job_id>")
 @login_required
 def show(job_id: int) -> ResponseReturnValue:
-    job, now = job_or_404(job_id), utc_now()
-    totals = Shift.job_totals(job, now=now)
+    job = job_or_404(job_id)
+    totals = Shift.job_totals(job, now=now())
     count, total_minutes = sum(t.shifts for t in totals), sum(t.minutes for t in totals)
     pages = max(1, -(-count // SHIFTS_PER_PAGE))
     page = min(max(1, request.args.get("page", 1, type=int)), pages)
@@ -102,7 +102,7 @@ def show(job_id: int) -> ResponseReturnValue:
 
 def _by_department(shifts: Sequence[Shift]) -> list[tuple[str, list[Line[Shift]]]]:
     """Group shifts, latest first within each department, with what each is worth."""
-    sheet = Timesheet(shifts, rules=replace(time_rules(), split_at_midnight=False), now=utc_now())
+    sheet = Timesheet(shifts, rules=replace(time_rules(), split_at_midnight=False), now=now())
     lines = [line for day in reversed(sheet.days) for line in reversed(day.lines)]
     lines.sort(key=lambda line: line.shift.user.department)
     return [
@@ -120,7 +120,7 @@ def new() -> ResponseReturnValue:
 @admin_required
 def create() -> ResponseReturnValue:
     try:
-        job = committing(lambda: Job.create(request.form, by=current_user(), at=utc_now()))
+        job = committing(lambda: Job.create(request.form, by=current_user(), at=now()))
     except ValidationError as invalid:
         return _form_page(None, request.form, invalid.problems), 422
     flash(f"Job {job.im_number} is on the board.", "success")
@@ -139,7 +139,7 @@ def edit(job_id: int) -> ResponseReturnValue:
 def update(job_id: int) -> ResponseReturnValue:
     job = job_or_404(job_id)
     try:
-        committing(lambda: job.edit(request.form, by=current_user(), at=utc_now()))
+        committing(lambda: job.edit(request.form, by=current_user(), at=now()))
     except ValidationError as invalid:
         job = job_or_404(job_id)
         return _form_page(job, {**_as_form(job), **request.form}, invalid.problems), 422
@@ -162,7 +162,7 @@ def follow(job_id: int) -> ResponseReturnValue:
 
 
 def _follow(job: Job) -> None:
-    job.follow_again(request.form.get("field", ""), by=current_user(), at=utc_now())
+    job.follow_again(request.form.get("field", ""), by=current_user(), at=now())
 
 
 def _as_form(job: Job) -> dict[str, str]:

@@ -6,7 +6,6 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.clock import utc_now
 from flask_app.config import settings
 from flask_app.models import Shift, TaskRun, committing
 from flask_app.models.audit import checked_reason
@@ -23,6 +22,7 @@ from flask_app.timeclock.clock_out import (
     why_not,
 )
 from flask_app.web.access import admin_required, current_user, shift_or_none
+from flask_app.web.now import now
 
 bp = Blueprint("missing_punch_outs", __name__)
 
@@ -37,7 +37,7 @@ HOWS = {
 @admin_required
 def index() -> ResponseReturnValue:
     return render_template(
-        "missing_punch_outs/index.html", open_ones=stale_shifts(now=utc_now()), assumed=unconfirmed(),
+        "missing_punch_outs/index.html", open_ones=stale_shifts(now=now()), assumed=unconfirmed(),
         hows=HOWS, last=TaskRun.last(CLOCK_OUT),
     )  # fmt: skip
 
@@ -51,11 +51,11 @@ def preview() -> ResponseReturnValue:
     if not shifts or how not in HOWS or (how == AT_TIME and at is None):
         flash("Tick some shifts, and say how they end." if how != AT_TIME else "Fill in the time.", "error")
         return redirect(url_for("missing_punch_outs.index"))
-    now, zone = utc_now(), settings().shop_timezone
+    zone = settings().shop_timezone
     lines = []
     for shift in shifts:
         end = proposed_end(shift, how, at, zone)
-        lines.append((shift, end, why_not(shift, end, now=now)))
+        lines.append((shift, end, why_not(shift, end, now=now())))
     return render_template(
         "missing_punch_outs/preview.html",
         lines=lines,
@@ -94,7 +94,7 @@ def _repair(shift: Shift | None, how: str, at: time | None, reason: str, seen: s
     end = proposed_end(shift, how, at, settings().shop_timezone)
     if end is None:
         raise RuleViolation("There is nothing to confirm any more.")
-    arguments: dict[str, Any] = {"by": current_user(), "at": utc_now(), "reason": reason, "seen": seen}
+    arguments: dict[str, Any] = {"by": current_user(), "at": now(), "reason": reason, "seen": seen}
     return repair(shift, how, end, **arguments)
 
 

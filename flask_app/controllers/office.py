@@ -3,10 +3,10 @@
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from flask_app.clock import utc_now
 from flask_app.models import Correction, User
 from flask_app.timeclock.clock_out import stale_shifts, unconfirmed
 from flask_app.web.access import admin_required
+from flask_app.web.now import now
 
 bp = Blueprint("office", __name__)
 
@@ -18,5 +18,5 @@ def index() -> ResponseReturnValue:
         "office/index.html",
         people=User.waiting_count(),
         corrections=Correction.waiting_count(),
-        ends=len(stale_shifts(now=utc_now())) + len(unconfirmed()),
+        ends=len(stale_shifts(now=now())) + len(unconfirmed()),
     )

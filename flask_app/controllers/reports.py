@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.clock import day_bounds, utc_now
+from flask_app.clock import day_bounds
 from flask_app.models import Job, Shift, User
 from flask_app.models.errors import RuleViolation
 from flask_app.models.user import DEPARTMENTS
@@ -24,7 +24,8 @@ from flask_app.reporting.utilization_report import band, quarterly_report
 from flask_app.web import charts
 from flask_app.web.access import admin_required, job_or_404
 from flask_app.web.exports import as_csv, as_text, as_xlsx
-from flask_app.web.presenting import time_rules, today
+from flask_app.web.now import now, today
+from flask_app.web.presenting import time_rules
 from flask_app.web.ranges import PRESETS, Range, asked_range, quarter
 
 bp = Blueprint("reports", __name__)
@@ -41,7 +42,7 @@ _OLD_PRESETS = {"this_month": "month", "two_weeks": "two_weeks", "last_two_weeks
 @bp.get("/reports")
 @admin_required
 def index() -> ResponseReturnValue:
-    weeks = hours_by_week(today(), WEEKS, time_rules(), now=utc_now())
+    weeks = hours_by_week(today(), WEEKS, time_rules(), now=now())
     codes = [code for code in DEPARTMENTS if any(code in by for _, by in weeks)]
     labels = [start.strftime("%m/%d") for start, _ in weeks]
     chart = charts.bar_chart(labels, [[by.get(code, 0) / 60 for code in codes] for _, by in weeks])
@@ -54,7 +55,7 @@ def shifts() -> ResponseReturnValue:
     days, problem = _range("week")
     selection, only = _selection(days), request.args.get("only", "")
     wanted = Wanted(selection, only if only in ONLY else "", _sort("-start"))
-    report = shifts_report(wanted, time_rules(), now=utc_now(), period=days.words)
+    report = shifts_report(wanted, time_rules(), now=now(), period=days.words)
     why = None
     if selection.user_id and selection.first == selection.last and selection.job_id is None:
         why = _why(selection)
@@ -68,7 +69,7 @@ def _why(selection: Selection) -> str | None:
     person = User.numbered(str(selection.user_id))
     if person is None:
         return None
-    sheet = timesheet_of(person, selection.first, selection.last, time_rules(), now=utc_now())
+    sheet = timesheet_of(person, selection.first, selection.last, time_rules(), now=now())
     return sheet.days[0].why if sheet.days else None
 
 
@@ -76,7 +77,7 @@ def _why(selection: Selection) -> str | None:
 @admin_required
 def hours() -> ResponseReturnValue:
     days, problem = _range("week")
-    report = hours_report(_selection(days, job=False), time_rules(), now=utc_now(), period=days.words)
+    report = hours_report(_selection(days, job=False), time_rules(), now=now(), period=days.words)
     return _answer(report, "reports/hours.html", f"hours {days.first} to {days.last}", problem, days)
 
 
@@ -85,7 +86,7 @@ def hours() -> ResponseReturnValue:
 def quarterly() -> ResponseReturnValue:
     days, problem = _range("quarter")
     report = quarterly_report(
-        _selection(days, job=False), time_rules(), now=utc_now(), period=days.words, sort=_sort("")
+        _selection(days, job=False), time_rules(), now=now(), period=days.words, sort=_sort("")
     )
     name = f"utilization {days.first} to {days.last}"
     return _answer(report, "reports/quarterly.html", name, problem, days, quarters=_quarters(), band=band)
@@ -104,17 +105,17 @@ def jobs() -> ResponseReturnValue:
     status = request.args.get("status", "active")
     status = status if status in ("active", "inactive", "") else "active"
     words = request.args.get("q", "")[:200]
-    report = jobs_report(time_rules(), now=utc_now(), words=words, status=status, sort=_sort(""))
+    report = jobs_report(time_rules(), now=now(), words=words, status=status, sort=_sort(""))
     return _answer(report, "reports/jobs.html", f"jobs {today()}", None, None, status=status)
 
 
 @bp.get("/reports/jobs/<int:job_id>")
 @admin_required
 def job(job_id: int) -> ResponseReturnValue:
-    found, rules, now = job_or_404(job_id), time_rules(), utc_now()
-    weeks, (since, off) = burn_up(found, rules, now=now), pace_begins(today())
-    totals = Shift.job_totals(found, now=now)
-    lately = Shift.minutes_on(found, since=day_bounds(since, rules.zone)[0], now=now)
+    found, rules = job_or_404(job_id), time_rules()
+    weeks, (since, off) = burn_up(found, rules, now=now()), pace_begins(today())
+    totals = Shift.job_totals(found, now=now())
+    lately = Shift.minutes_on(found, since=day_bounds(since, rules.zone)[0], now=now())
     upcoming = working_days_after(today(), off)
     figures = figures_of(found.estimated_hours, sum(t.minutes for t in totals), lately, upcoming)
     labels = [start.strftime("%m/%d") for start, _ in weeks]

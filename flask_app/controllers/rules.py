@@ -5,12 +5,11 @@ from datetime import time
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.clock import utc_now
 from flask_app.models import DepartmentRule, Holiday, committing
 from flask_app.models.errors import ValidationError
 from flask_app.models.us_holidays import us_federal_holidays
 from flask_app.web.access import admin_required, current_user
-from flask_app.web.presenting import today
+from flask_app.web.now import now, today
 from flask_app.web.times import local_day
 
 bp = Blueprint("rules", __name__)
@@ -35,7 +34,7 @@ def department() -> ResponseReturnValue:
         )
         committing(
             lambda: DepartmentRule.set(
-                form.get("department", ""), "clocks_out" in form, at, end, by=by, now=utc_now()
+                form.get("department", ""), "clocks_out" in form, at, end, by=by, now=now()
             )
         )
     except ValidationError as invalid:
@@ -53,7 +52,7 @@ def add_holiday() -> ResponseReturnValue:
     form, by = request.form, current_user()
     try:
         day = local_day(form.get("day", ""))
-        added = committing(lambda: Holiday.add(day, form.get("name", ""), by=by, now=utc_now()))
+        added = committing(lambda: Holiday.add(day, form.get("name", ""), by=by, now=now()))
     except (ValidationError, ValueError) as problem:
         flash(str(problem), "error")
         return redirect(url_for("rules.index"))
@@ -72,7 +71,7 @@ def remove_holiday() -> ResponseReturnValue:
     except ValueError as problem:
         flash(str(problem), "error")
         return redirect(url_for("rules.index"))
-    if committing(lambda: Holiday.remove(day, by=by, now=utc_now())):
+    if committing(lambda: Holiday.remove(day, by=by, now=now())):
         flash("It is a working day again.", "success")
     return redirect(url_for("rules.index", year=day.year))
 
@@ -85,6 +84,6 @@ def add_federal() -> ResponseReturnValue:
         flash("Choose a year.", "error")
         return redirect(url_for("rules.index"))
     days = us_federal_holidays(year)
-    added = committing(lambda: sum(Holiday.add(day, days[day], by=by, now=utc_now()) for day in days))
+    added = committing(lambda: sum(Holiday.add(day, days[day], by=by, now=now()) for day in days))
     flash(f"{added} federal holidays of {year} are added." if added else "They are all there.", "success")
     return redirect(url_for("rules.index", year=year))

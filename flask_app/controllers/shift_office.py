@@ -7,14 +7,14 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.clock import utc_now
 from flask_app.models import Audit, Job, Shift, User, committing
 from flask_app.models.audit import SHIFT
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.models.shift import PunchRefused
 from flask_app.timeclock.shift_changes import Overlaps, add_shift, amend, delete_shift
 from flask_app.web.access import admin_required, current_user, local_path, shift_or_404
-from flask_app.web.presenting import clock, day, time_rules, today
+from flask_app.web.now import now, today
+from flask_app.web.presenting import clock, day, time_rules
 from flask_app.web.times import as_fields, from_fields
 
 bp = Blueprint("shift_office", __name__)
@@ -59,7 +59,7 @@ def delete(shift_id: int) -> ResponseReturnValue:
     try:
         committing(
             lambda: delete_shift(
-                shift, by=current_user(), at=utc_now(), reason=form.get("reason", ""), seen=form.get("seen")
+                shift, by=current_user(), at=now(), reason=form.get("reason", ""), seen=form.get("seen")
             )
         )
     except ValidationError as invalid:
@@ -103,7 +103,7 @@ def _amend(shift: Shift, form: Mapping[str, str]) -> bool:
     if problems or job is None:
         raise ValidationError(problems)
     return amend(
-        shift, values["start"], values["end"], job, by=current_user(), at=utc_now(),
+        shift, values["start"], values["end"], job, by=current_user(), at=now(),
         reason=form.get("reason", ""), note=form.get("note", ""), seen=form.get("seen", ""),
     )  # fmt: skip
 
@@ -118,7 +118,7 @@ def _add(form: Mapping[str, str]) -> Shift:
     if problems or job is None or person is None:
         raise ValidationError(problems)
     return add_shift(
-        person, job, values["start"], values["end"], by=current_user(), at=utc_now(),
+        person, job, values["start"], values["end"], by=current_user(), at=now(),
         reason=form.get("reason", ""), note=form.get("note", ""),
     )  # fmt: skip
 

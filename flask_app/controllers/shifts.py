@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.clock import utc_now, week_start
+from flask_app.clock import week_start
 from flask_app.models import Correction, Job, Shift, User, committing
 from flask_app.models.errors import RuleViolation
 from flask_app.reporting.hours import timesheet_of
@@ -20,7 +20,8 @@ from flask_app.web.access import (
     own_shift_or_403,
     user_or_404,
 )
-from flask_app.web.presenting import clock, time_rules, today
+from flask_app.web.now import now, today
+from flask_app.web.presenting import clock, time_rules
 
 bp = Blueprint("shifts", __name__)
 
@@ -50,10 +51,10 @@ def create() -> ResponseReturnValue:
 
 
 def _punch(worker: User, job: Job, note: str, key: str) -> Shift:
-    by, now = current_user(), utc_now()
+    by = current_user()
     if worker.id == by.id:
-        return Shift.start(worker, job, at=now, note=note, punch_key=key)
-    return punch_in_for(worker, job, by=by, at=now, note=note, punch_key=key)
+        return Shift.start(worker, job, at=now(), note=note, punch_key=key)
+    return punch_in_for(worker, job, by=by, at=now(), note=note, punch_key=key)
 
 
 def _worker() -> User:
@@ -82,7 +83,7 @@ def punch_out(shift_id: int) -> ResponseReturnValue:
     except RuleViolation as refusal:
         flash(str(refusal), "error")
         return redirect(_back())
-    number, at = shift.job.im_number, clock(shift.ended_at or utc_now())
+    number, at = shift.job.im_number, clock(shift.ended_at or now())
     if shift.user_id == current_user().id:
         flash(f"You're off {number} since {at}.", "success")
     else:
@@ -93,9 +94,9 @@ def punch_out(shift_id: int) -> ResponseReturnValue:
 def _end(shift: Shift) -> None:
     by = current_user()
     if shift.user_id == by.id:
-        _ = shift.end(at=utc_now()) or replace_assumed(shift, at=utc_now())
+        _ = shift.end(at=now()) or replace_assumed(shift, at=now())
     else:
-        punch_out_for(shift, by=by, at=utc_now())
+        punch_out_for(shift, by=by, at=now())
 
 
 @bp.get("/my/hours")
@@ -120,13 +121,13 @@ def hours() -> ResponseReturnValue:
         asked=asked,
         by_shift=Correction.by_shift(asked),
         unconfirmed=unconfirmed(current_user()),
-        now_minus=utc_now() - STILL_THERE,
+        now_minus=now() - STILL_THERE,
     )
 
 
 def _timesheet(first: date, last: date) -> Timesheet[Shift]:
     """My hours that count from the shop's day `first` to `last`, both included."""
-    return timesheet_of(current_user(), first, last, time_rules(), now=utc_now())
+    return timesheet_of(current_user(), first, last, time_rules(), now=now())
 
 
 def _number(field: str) -> int:

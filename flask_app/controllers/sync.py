@@ -3,7 +3,6 @@
 from flask import Blueprint, flash, jsonify, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.clock import utc_now
 from flask_app.models import Job, SyncRun
 from flask_app.sync.approved_jobs import (
     SyncFailed,
@@ -16,6 +15,7 @@ from flask_app.sync.approved_jobs import (
 )
 from flask_app.sync.health import timed_tasks
 from flask_app.web.access import admin_required, current_user, run_or_404, wants_json
+from flask_app.web.now import now
 
 bp = Blueprint("sync", __name__)
 
@@ -27,7 +27,7 @@ def index() -> ResponseReturnValue:
         "sync/index.html",
         running=SyncRun.running(),
         runs=SyncRun.latest(limit=20),
-        tasks=timed_tasks(),
+        tasks=timed_tasks(now=now()),
         last_success=SyncRun.last_success(),
         gone=Job.gone_but_active(),
     )
@@ -57,7 +57,7 @@ def status() -> ResponseReturnValue:
     run = SyncRun.running()
     if run is None:
         return jsonify(running=False, pages=0, rows=0, seconds=0)
-    seconds = max(0, int((utc_now() - run.started_at).total_seconds()))
+    seconds = max(0, int((now() - run.started_at).total_seconds()))
     return jsonify(running=True, pages=run.pages, rows=run.rows, seconds=seconds)
 
 

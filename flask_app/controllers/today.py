@@ -3,7 +3,7 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.clock import day_bounds, utc_now
+from flask_app.clock import day_bounds
 from flask_app.config import settings
 from flask_app.models import Dismissal, Shift, committing
 from flask_app.models.errors import RuleViolation
@@ -17,7 +17,8 @@ from flask_app.web.access import (
     shift_or_none,
     user_or_404,
 )
-from flask_app.web.presenting import time_rules, today
+from flask_app.web.now import now, today
+from flask_app.web.presenting import time_rules
 
 bp = Blueprint("today", __name__)
 
@@ -36,14 +37,14 @@ def today_page() -> ResponseReturnValue:
 
 
 def _read() -> Today:
-    return read_today(today(), time_rules(), now=utc_now())
+    return read_today(today(), time_rules(), now=now())
 
 
 @bp.post("/todays_activity/dismiss/<int:user_id>")
 @admin_required
 def dismiss(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
-    committing(lambda: Dismissal.dismiss(person, today(), by=current_user(), at=utc_now()))
+    committing(lambda: Dismissal.dismiss(person, today(), by=current_user(), at=now()))
     flash(f"{person.name} is not expected today.", "success")
     return redirect(url_for("today.show"))
 
@@ -85,7 +86,7 @@ def punch_out() -> ResponseReturnValue:
 
 
 def _send_home(shift: Shift) -> bool:
-    return committing(lambda: punch_out_for(shift, by=current_user(), at=utc_now()))
+    return committing(lambda: punch_out_for(shift, by=current_user(), at=now()))
 
 
 def _sentence(names: list[str], words: str) -> str:

@@ -3,7 +3,6 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.clock import utc_now
 from flask_app.config import settings
 from flask_app.models import LoginAttempt, Shift, User, committing, db
 from flask_app.models.errors import RuleViolation, ValidationError
@@ -18,6 +17,7 @@ from flask_app.web.access import (
     me,
     user_or_404,
 )
+from flask_app.web.now import now
 from flask_app.web.sessions import close_session, open_session
 
 bp = Blueprint("users", __name__)
@@ -45,16 +45,16 @@ def enter() -> ResponseReturnValue:
         status = 429 if isinstance(refusal, TooManyAttempts) else 401
         page = render_template("users/login.html", form={"email": email}, problem=str(refusal), next=target)
         return page, status
-    open_session(user, now=utc_now())
+    open_session(user, now=now())
     sync_after_login()
     return redirect(target or url_for("jobs.dashboard"))
 
 
 def _log_in(email: str, password: str) -> User:
     """Return the user, or raise RuleViolation. No transaction is open while bcrypt takes its time."""
-    now, address = utc_now(), request.remote_addr or ""
-    committing(lambda: LoginAttempt.record(email, address, at=now))
-    LoginAttempt.check(email, address, at=now)
+    address = request.remote_addr or ""
+    committing(lambda: LoginAttempt.record(email, address, at=now()))
+    LoginAttempt.check(email, address, at=now())
     user = User.by_email(email)
     db.session.commit()
     if not password_matches(user.password if user else None, password) or user is None:
@@ -82,7 +82,7 @@ def sign_up() -> ResponseReturnValue:
     form = request.form
     opened = settings().registration == "open"
     try:
-        committing(lambda: people.register(form, at=utc_now(), approved=opened))
+        committing(lambda: people.register(form, at=now(), approved=opened))
     except ValidationError as invalid:
         return _registration_again(invalid.problems)
     flash("Your account is ready. Log in." if opened else WAITING, "success")
@@ -117,7 +117,7 @@ def new() -> ResponseReturnValue:
 @admin_required
 def create() -> ResponseReturnValue:
     try:
-        person = committing(lambda: people.add(request.form, by=current_user(), at=utc_now()))
+        person = committing(lambda: people.add(request.form, by=current_user(), at=now()))
     except ValidationError as invalid:
         return _form_page(None, request.form, invalid.problems), 422
     flash(f"{person.name} can log in now.", "success")
@@ -136,7 +136,7 @@ def edit(user_id: int) -> ResponseReturnValue:
 def update(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     try:
-        committing(lambda: people.edit(person, request.form, by=current_user(), at=utc_now()))
+        committing(lambda: people.edit(person, request.form, by=current_user(), at=now()))
     except ValidationError as invalid:
         return _form_page(user_or_404(user_id), request.form, invalid.problems), 422
     _stay_logged_in(person)
@@ -151,7 +151,7 @@ def new_password(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     if person.id == current_user().id:
         return redirect(url_for("account.show"))
-    password = committing(lambda: people.give_new_password(person, by=current_user(), at=utc_now()))
+    password = committing(lambda: people.give_new_password(person, by=current_user(), at=now()))
     return render_template("users/new_password.html", person=person, password=password)
 
 
@@ -159,7 +159,7 @@ def new_password(user_id: int) -> ResponseReturnValue:
 @admin_required
 def roster(user_id: int) -> ResponseReturnValue:
     person, on = user_or_404(user_id), request.form.get("on") == "yes"
-    committing(lambda: people.set_roster(person, on, by=current_user(), at=utc_now()))
+    committing(lambda: people.set_roster(person, on, by=current_user(), at=now()))
     words = "is on the roster" if on else "is off the roster"
     flash(f"{person.name} {words}.", "success")
     return redirect(url_for("users.manage"))
@@ -169,7 +169,7 @@ def roster(user_id: int) -> ResponseReturnValue:
 @admin_required
 def activate(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
-    committing(lambda: people.activate(person, by=current_user(), at=utc_now()))
+    committing(lambda: people.activate(person, by=current_user(), at=now()))
     flash(f"{person.name} can log in now.", "success")
     return redirect(url_for("users.manage"))
 
@@ -179,7 +179,7 @@ def activate(user_id: int) -> ResponseReturnValue:
 def deactivate(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     try:
-        ended = committing(lambda: people.deactivate(person, by=current_user(), at=utc_now()))
+        ended = committing(lambda: people.deactivate(person, by=current_user(), at=now()))
     except RuleViolation as refusal:
         flash(str(refusal), "error")
     else:
@@ -193,7 +193,7 @@ def deactivate(user_id: int) -> ResponseReturnValue:
 def _stay_logged_in(person: User) -> None:
     """An admin who changes the own account keeps this session, the only one that goes on."""
     if person.id == current_user().id:
-        open_session(person, now=utc_now())
+        open_session(person, now=now())
 
 
 def _as_form(person: User) -> dict[str, str]:

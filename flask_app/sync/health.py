@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flask_app.clock import last_time_of_day, next_time_of_day, utc_now
+from flask_app.clock import last_time_of_day, next_time_of_day
 from flask_app.config import settings
 from flask_app.models import SyncRun, TaskRun
 
@@ -22,9 +22,9 @@ class TimedTask:
     missed: datetime | None
 
 
-def timed_tasks() -> list[TimedTask]:
+def timed_tasks(*, now: datetime) -> list[TimedTask]:
     """Return every timed task of this configuration."""
-    config, now = settings(), utc_now()
+    config = settings()
     if not config.syncs:
         return []
     last, due = TaskRun.last(DAILY_SYNC), last_time_of_day(config.sync_time, config.shop_timezone, now=now)
@@ -42,10 +42,10 @@ class SyncTrouble:
     stale_since: datetime | None
 
 
-def sync_trouble() -> SyncTrouble | None:
+def sync_trouble(*, now: datetime) -> SyncTrouble | None:
     """Return what is wrong with the sync as a whole, None if nothing is (or there is none)."""
-    tasks = timed_tasks()
+    tasks = timed_tasks(now=now)
     missed = next((task.missed for task in tasks if task.missed), None)
     since = SyncRun.good_since() if tasks else None
-    stale_since = since if since and utc_now() - since > STALE else None
+    stale_since = since if since and now - since > STALE else None
     return SyncTrouble(missed, stale_since) if missed or stale_since else None

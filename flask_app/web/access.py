@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from flask import abort, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.clock import utc_now
 from flask_app.models import Base, Correction, Job, Shift, SyncRun, User, db
+from flask_app.web.now import now
 from flask_app.web.sessions import session_user
 
 E = TypeVar("E", bound=Base)
@@ -20,7 +20,7 @@ View = Callable[P, ResponseReturnValue]
 def me() -> User | None:
     """Return who is logged in, or None."""
     if "me" not in g:
-        g.me = session_user(now=utc_now())
+        g.me = session_user(now=now())
     user: User | None = g.me
     return user
 

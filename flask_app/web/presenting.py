@@ -6,15 +6,15 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-from flask import Flask, g, request, url_for
+from flask import Flask, request, url_for
 
-from flask_app.clock import utc_now
 from flask_app.config import settings
 from flask_app.models import db
 from flask_app.models.user import DEPARTMENTS
 from flask_app.reporting.timesheet import TimeRules, worked_minutes
 from flask_app.sync.health import sync_trouble
 from flask_app.web.access import me, my_shift
+from flask_app.web.now import now
 
 
 def init_app(app: Flask) -> None:
@@ -24,7 +24,7 @@ def init_app(app: Flask) -> None:
         static_url=static_url,
         punch_key=lambda: str(uuid4()),
         my_shift=my_shift,
-        sync_trouble=sync_trouble,
+        sync_trouble=lambda: sync_trouble(now=now()),
         tab_of=tab_of,
     )
     for present in (so_far, clock, stamp, stamp_text, day, hm, hours, iso):
@@ -57,15 +57,7 @@ def day(value: date) -> str:
 
 def so_far(start: datetime) -> int:
     """What an open shift is worth by now: clock minutes"""
-    return max(0, worked_minutes(start, page_time()))
-
-
-def page_time() -> datetime:
-    """The moment that the page is about, the same in all its parts."""
-    if "page_time" not in g:
-        g.page_time = utc_now()
-    moment: datetime = g.page_time
-    return moment
+    return max(0, worked_minutes(start, now()))
 
 
 def hm(minutes: int) -> str:
@@ -102,11 +94,6 @@ def time_rules() -> TimeRules:
     )
 
 
-def today() -> date:
-    """Return the shop's day."""
-    return utc_now().astimezone(settings().shop_timezone).date()
-
-
 def static_url(name: str) -> str:
     """The address of a static file with its content's hash, so that it may be cached for a year."""
     return url_for("static", filename=name, v=_content_hash(name))
@@ -127,4 +114,4 @@ def _read_only_for_get() -> None:
 
 
 def _context() -> dict[str, object]:
-    return {"me": me(), "settings": settings(), "now": page_time(), "departments": DEPARTMENTS}
+    return {"me": me(), "settings": settings(), "now": now(), "departments": DEPARTMENTS}

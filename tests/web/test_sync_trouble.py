@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_app import create_app
+from flask_app.clock import utc_now
 from flask_app.config import Config
 from flask_app.models import SyncRun, TaskRun, committing
 from flask_app.models.sync_run import FAILED, SUCCEEDED
@@ -155,7 +156,7 @@ def test_six_o_clock_is_six_when_the_clocks_change(app: Flask, cast, log_in, day
     assert banner(app, log_in, second + 20 * MINUTE) == ""
     assert " 06:00 AM and has not run" in banner(app, log_in, second + 21 * MINUTE)
     with app.app_context(), time_machine.travel(second - MINUTE, tick=False):
-        [task] = timed_tasks()
+        [task] = timed_tasks(now=utc_now())
         assert (task.next_due, task.missed) == (second, None)
 
 
@@ -185,7 +186,7 @@ def test_the_tasks_state_is_known_to_the_minute(app: Flask) -> None:
 
     def at(moment: datetime) -> tuple[datetime | None, datetime, datetime | None]:
         with app.app_context(), time_machine.travel(moment, tick=False):
-            [task] = timed_tasks()
+            [task] = timed_tasks(now=utc_now())
             return task.last.due_at if task.last else None, task.next_due, task.missed
 
     day = 24 * HOUR

@@ -1,0 +1,21 @@
+"""What time it is for this request: taken once, and the same in all its parts."""
+
+from datetime import date, datetime
+
+from flask import g
+
+from flask_app.clock import utc_now
+from flask_app.config import settings
+
+
+def now() -> datetime:
+    """Return the instant of this request, aware, in whole seconds; a retry of its work has the same."""
+    if "now" not in g:
+        g.now = utc_now()
+    moment: datetime = g.now
+    return moment
+
+
+def today() -> date:
+    """Return the shop's day of this request."""
+    return now().astimezone(settings().shop_timezone).date()
