@@ -154,16 +154,17 @@ class DataverseClient:
 
     def count(
         self, entity_set: str, *, filter_clause: str | None = None, statistics: CallStatistics | None = None
-    ) -> int:
-        """Return how many rows there are; Dataverse counts to 5,000 and no further."""
-        query = _options({"$filter": filter_clause or "", "$top": "1", "$count": "true"})
-        answer = self._answer(
-            self._request("GET", self._address(entity_set) + query, {}), self._call(statistics)
-        )
-        count = self._object(answer).get("@odata.count")
-        if not isinstance(count, int):
-            raise _unreadable(answer, "a list without its count")
-        return count
+    ) -> int | None:
+        """Return how many rows there are, None if the answer does not say; Dataverse counts to 5,000 at most.
+
+        With a page of one row instead of `$top`: "You should also not use $top with $count" (Microsoft's
+        query-data-web-api).
+        """
+        query = _options({"$filter": filter_clause or "", "$count": "true"})
+        request = self._request("GET", self._address(entity_set) + query, {"Prefer": "odata.maxpagesize=1"})
+        count = self._object(self._answer(request, self._call(statistics))).get("@odata.count")
+        # Negative: Dataverse's word for "not counted". A bool is an int in Python.
+        return count if type(count) is int and count >= 0 else None
 
     def get(self, entity_set: str, record_id: str, *, select: Sequence[str] = ()) -> Row | None:
         """Return one record, or None if Dataverse says that it has no record of this id."""

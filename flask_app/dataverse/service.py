@@ -99,12 +99,12 @@ Approved = DataverseJob | InvalidRow
 class Page:
     """One page: the ids of the rows that say what they said before, and all others.
 
-    `latest` is the latest modifiedon of them all, "" if there is none.
+    `latest` is the latest modifiedon of them all, None if none can be read.
     """
 
     same: list[str] = field(default_factory=list)
     rows: list[Approved | GoneRow] = field(default_factory=list)
-    latest: str = ""
+    latest: datetime | None = None
 
 
 class DataverseService:
@@ -162,8 +162,11 @@ class DataverseService:
         filter_clause = f"modifiedon ge {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         return (_page(rows, known, mixed=True) for rows in self._pages(filter_clause, statistics))
 
-    def approved_count(self, statistics: CallStatistics | None = None) -> int:
-        """Return how many approved, active rows there are, COUNT_LIMIT if that many or more."""
+    def approved_count(self, statistics: CallStatistics | None = None) -> int | None:
+        """Return how many approved, active rows there are, COUNT_LIMIT if that many or more.
+
+        None if Dataverse does not say.
+        """
         return self._client.count(ENTITY_SET, filter_clause=_APPROVED, statistics=statistics)
 
     def upstream_states(
@@ -213,7 +216,7 @@ def is_guid(text: str) -> bool:
 
 def _page(rows: list[Row], known: Mapping[str, str], *, mixed: bool = False) -> Page:
     """Sort a page's rows; `mixed` if there may be others than approved, active ones among them."""
-    page = Page(latest=max((_text(row, "modifiedon") for row in rows), default=""))
+    page = Page(latest=_latest(rows))
     for row in rows:
         row_id = row.get("imi_jobid")
         if mixed and (upstream_state := _upstream_state(row)) != APPROVED:
@@ -223,6 +226,23 @@ def _page(rows: list[Row], known: Mapping[str, str], *, mixed: bool = False) -> 
         else:
             page.rows.append(job_from(row))
     return page
+
+
+def _latest(rows: list[Row]) -> datetime | None:
+    """Return the latest modifiedon as an instant: as texts, offsets and fractions of a second sort wrongly.
+
+    One that cannot be read is left out. It was some time, so its row is read again with the next changes.
+    """
+    read = (_instant(_text(row, "modifiedon")) for row in rows)
+    return max((instant for instant in read if instant is not None), default=None)
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        instant = datetime.fromisoformat(text)
+        return instant.astimezone(UTC) if instant.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _fingerprint(row: Row) -> str:

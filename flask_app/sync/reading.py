@@ -1,9 +1,8 @@
 """What is new in Dataverse: reads it page by page, and keeps only what the shop does not know yet."""
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from flask_app.dataverse.retries import CallStatistics
 from flask_app.dataverse.service import (
@@ -53,7 +52,7 @@ class ChangeSet:
     )  # known, but approved no more: dataverse_id -> upstream_state
     unchanged: int = 0
     approved: set[str] = field(default_factory=set)  # the ids that came as approved
-    latest: str = ""  # the latest modifiedon that came
+    latest: datetime | None = None  # the latest modifiedon that came
 
 
 OnPage = Callable[[], None]
@@ -84,7 +83,7 @@ def read_changes(
     *,
     since: datetime,
 ) -> ChangeSet | None:
-    """Read what was modified since `since`; None if that is not all, because rows were deleted."""
+    """Read what was modified since `since`; None if that may not be all (deleted rows, no count)."""
     news = ChangeSet(is_full=False)
     _take_pages(service.changed_pages(since - OVERLAP, statistics, known=known.settled), known, news, on_page)
     expected = len((known.ids | news.approved) - news.gone.keys())
@@ -98,16 +97,17 @@ def watermark(news: ChangeSet, *, before: datetime | None, now: datetime) -> dat
     Never after `now`: a row from the future, or a host whose clock was ahead, would hide all that changes
     until then.
     """
-    latest = before
-    with suppress(ValueError, OverflowError):
-        read = datetime.fromisoformat(news.latest).astimezone(UTC)
-        latest = max(read, before or read)
+    latest = _later(news.latest, before)
     return min(latest, now) if latest else None
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max(one, other) if one and other else one or other
 
 
 def _take_pages(pages: Iterable[Page], known: Snapshot, news: ChangeSet, on_page: OnPage) -> None:
     for page in pages:
-        news.latest = max(news.latest, page.latest)
+        news.latest = _later(news.latest, page.latest)
         # Rows can move between pages while they are read: then the same one comes twice, not a second.
         news.unchanged += len(set(page.same) - news.approved)
         news.approved.update(page.same)

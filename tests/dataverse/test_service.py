@@ -1,7 +1,7 @@
 """imi_jobs in the shop's words, and the rows that cannot be put into them."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
@@ -226,7 +226,7 @@ def test_a_row_that_says_the_same_comes_as_such(cloud: Cloud) -> None:
     (page,) = service.approved_pages(known=known)
     (changed,) = service.approved_pages(known=known)
 
-    assert (page.same, page.latest) == ([JOB_ID], "2026-11-01T00:00:00Z")
+    assert (page.same, page.latest) == ([JOB_ID], datetime(2026, 11, 1, tzinfo=UTC))
     assert [row.dataverse_id for row in page.rows] == [OTHER_ID]
     assert changed.rows[0].general_contractor == "Stiles"
 

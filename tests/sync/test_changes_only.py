@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from flask_app.clock import utc_now
@@ -153,15 +155,91 @@ def test_a_watermark_from_a_clock_that_was_wrong_is_not_kept(shop: Flask, standi
     assert run.watermark <= run.started_at
 
 
-@pytest.mark.parametrize(
-    "latest", ["", "yesterday", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
-)
-def test_a_time_that_cannot_be_read_leaves_the_watermark_where_it_was(latest: str) -> None:
-    news = ChangeSet(is_full=True, latest=latest)
+def test_a_reading_without_a_time_leaves_the_watermark_where_it_was() -> None:
+    news = ChangeSet(is_full=True)
 
     assert watermark(news, before=NOW - MINUTE, now=NOW) == NOW - MINUTE
     assert watermark(news, before=None, now=NOW) is None
     assert watermark(news, before=NOW + MINUTE, now=NOW) == NOW
+
+
+UNREADABLE = (
+    *("", "yesterday", "zzzz", "2026-11-23", "2026-11-23T12:00:00", "0001-01-01T00:00:00+14:00"),
+    *("9999-12-31T23:59:59-14:00", None, 7, ["2199-01-01T00:00:00Z"]),
+)
+
+
+@pytest.mark.parametrize("unreadable", UNREADABLE)
+def test_a_modifiedon_that_cannot_be_read_does_not_touch_the_watermark(
+    make_app: Callable[..., Flask], unreadable: object
+) -> None:
+    client = Answering([told(1, stamp(NOW)), told(2, unreadable), told(3, stamp(NOW - MINUTE))])
+
+    [page] = DataverseService(client).approved_pages()  # type: ignore[arg-type]
+
+    assert page.latest == NOW
+    assert [row.im_number for row in page.rows] == ["N1", "N2", "N3"]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ("2026-11-23T12:00:00Z", "2026-11-23T13:30:00+02:00"),
+        ("2026-11-23T07:00:00-05:00", "2026-11-23T11:59:59.9999999Z"),
+        ("2026-11-23T12:00:00.0000000+00:00", "2026-11-23T11:59:59Z"),
+        ("2026-11-23T12:00:00Z", "2026-11-24T01:00:00+14:00"),
+    ],
+)
+def test_times_of_change_are_compared_as_instants_whatever_their_offsets_and_fractions(
+    times: tuple[str, str],
+) -> None:
+    for order in (times, times[::-1]):
+        client = Answering([told(n, text) for n, text in enumerate(order)])
+        [page] = DataverseService(client).approved_pages()  # type: ignore[arg-type]
+        assert page.latest == NOW
+
+
+def some_times() -> st.SearchStrategy[datetime]:
+    years = {
+        "min_value": NOW.replace(tzinfo=None, year=1900),
+        "max_value": NOW.replace(tzinfo=None, year=2200),
+    }
+    return st.datetimes(**years, timezones=st.timezones())
+
+
+@given(st.lists(some_times(), min_size=1, max_size=5))
+def test_the_latest_of_any_times_is_the_latest_instant(times: list[datetime]) -> None:
+    client = Answering([told(n, time.isoformat()) for n, time in enumerate(times)])
+
+    [page] = DataverseService(client).approved_pages()  # type: ignore[arg-type]
+
+    assert page.latest == max(time.astimezone(UTC) for time in times)
+
+
+def test_the_latest_change_is_known_though_offsets_differ(shop: Flask, standin: Standin) -> None:
+    """As texts, 13:30+02:00 is later than 12:00Z; as instants it is half an hour earlier."""
+    standin.add(imi_imnumber="4511", modifiedon="2026-11-23T13:30:00+02:00")
+    standin.add(imi_imnumber="4512", modifiedon="2026-11-23T12:00:00.5Z")
+    standin.add(imi_imnumber="4513", modifiedon="no time")
+
+    sync(shop)
+
+    assert runs(shop)[0].watermark == NOW
+    assert numbers(shop) == ["4511", "4512", "4513"]
+
+
+class Answering:
+    """A client at the network's edge whose one page holds these rows."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self._rows = rows
+
+    def pages(self, *_arguments: Any, **_options: Any) -> Iterator[list[dict[str, Any]]]:
+        yield self._rows
+
+
+def told(n: int, modified: object) -> dict[str, Any]:
+    return {**Pages.row(n), "modifiedon": modified}
 
 
 def test_a_watermark_does_not_go_back(shop: Flask, standin: Standin) -> None:
@@ -286,6 +364,22 @@ def test_more_approved_rows_than_dataverse_counts_are_still_followed(
         assert (login(shop).is_full, runs(shop)[0].gone) == (True, 18)
 
 
+@pytest.mark.parametrize("odd", [None, "1", -1], ids=["null", "text", "not counted"])
+def test_a_login_reads_everything_if_dataverse_does_not_count(
+    shop: Flask, standin: Standin, odd: object
+) -> None:
+    standin.add(imi_imnumber="4512", modifiedon=OLD)
+    sync(shop)
+    standin.requests.clear()
+    standin.faults.fail(200, body={"value": [], "@odata.count": odd})
+    standin.faults.fail(200, body={"value": []} if odd is None else {"value": [], "@odata.count": odd})
+
+    run = login(shop)
+
+    assert (run.is_full, run.gone, run.rows) == (True, 0, 1)
+    assert len(asked(standin)) == 3
+
+
 # --- no half
 
 
@@ -317,7 +411,7 @@ def test_a_count_that_cannot_be_read_changes_nothing(
     standin.change(row, imi_gc="Suffolk")
     count = DataverseService.approved_count
 
-    def count_after_the_fall(service: DataverseService, statistics: CallStatistics) -> int:
+    def count_after_the_fall(service: DataverseService, statistics: CallStatistics) -> int | None:
         standin.faults.html(times=None)
         return count(service, statistics)
 
