@@ -166,7 +166,7 @@ def _follow(job: Job) -> None:
 
 
 def _as_form(job: Job) -> dict[str, str]:
-    fields = ("im_number", "general_contractor", "job_scope", "context", "status")
+    fields = ("im_number", "general_contractor", "job_scope", "job_name_address", "context", "status")
     hours = "" if job.estimated_hours is None else f"{job.estimated_hours:.2f}".removesuffix(".00")
     values = {**{field: str(getattr(job, field)) for field in fields}, "estimated_hours": hours}
     return {**values, **{f"was_{field}": text for field, text in values.items()}}

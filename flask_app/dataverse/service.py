@@ -11,39 +11,29 @@ from uuid import UUID
 
 from flask_app.dataverse.ahead import ahead
 from flask_app.dataverse.client import FORMATTED, CallStatistics, DataverseClient, Row
+from flask_app.dataverse.contract import APPROVED_STATUS, ENTITY_SET, SUBMITTAL_LABELS
 
-ENTITY_SET = "imi_jobs"
-SUBMITTAL_LABELS = {
-    826130000: "Needed",
-    826130001: "Ready to Submit",
-    826130002: "AWT Approval",
-    826130003: "Update with Field #'s",
-    826130004: "Approved",
-    826130005: "N/A",
-}
 LONGEST_IM_NUMBER = 50  # characters, as the jobs table holds it
 LONGEST_SCOPE = 255  # a longer one is replaced, as the shop is used to
-LONGEST_TEXT = 4000  # no column of imi_jobs is longer; MySQL's TEXT holds four times that in any script
+LONGEST_TEXT = 4000  # MySQL's TEXT holds four times that in any script
 
 APPROVED = "approved"
 COUNT_LIMIT = 5000  # Dataverse counts no further
-_APPROVED_STATUS = 826130004
 _ACTIVE = "statecode eq 0"
-_APPROVED = f"imi_submittalstatus eq {_APPROVED_STATUS} and {_ACTIVE}"
+_APPROVED = f"imi_submittalstatus eq {APPROVED_STATUS} and {_ACTIVE}"
 _IDS_AT_ONCE = 40  # in one filter: an address should stay well below Dataverse's 32 KB
 _COLUMNS = (
     "imi_jobid",
     "imi_imnumber",
     "imi_gc",
     "imi_scopesummary",
-    "imi_jobname",
-    "imi_jobaddress",
+    "imi_jobnameaddress",
     "imi_submittalstatus",
     "statecode",
     "modifiedon",
     "createdon",
 )
-_TAKEN_OVER = ("imi_imnumber", "imi_gc", "imi_scopesummary", "imi_jobname", "imi_jobaddress")
+_TAKEN_OVER = ("imi_imnumber", "imi_gc", "imi_scopesummary", "imi_jobnameaddress")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 # Newest first; the id settles ties, or a row could fall between two pages.
 _ORDER = ("createdon desc", "imi_jobid")
@@ -51,8 +41,7 @@ _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASC
 _TEXTS = {
     "imi_gc": "general contractor",
     "imi_scopesummary": "scope",
-    "imi_jobname": "job name",
-    "imi_jobaddress": "job address",
+    "imi_jobnameaddress": "job name and address",
 }
 
 
@@ -67,8 +56,7 @@ class DataverseJob:
     im_number: str
     general_contractor: str
     scope: str
-    job_name: str
-    job_address: str
+    job_name_address: str
     submittal_status: str
     created_on: str
     modified_on: str
@@ -201,8 +189,7 @@ def job_from(row: Row) -> Approved:
         im_number=_text(row, "imi_imnumber").strip(),
         general_contractor=_text(row, "imi_gc") if _text(row, "imi_gc").strip() else "Unknown",
         scope=scope if scope.strip() and len(scope) <= LONGEST_SCOPE else "See Work Order",
-        job_name=_text(row, "imi_jobname"),
-        job_address=_text(row, "imi_jobaddress"),
+        job_name_address=_text(row, "imi_jobnameaddress"),
         submittal_status=_status_label(row),
         created_on=_text(row, "createdon"),
         modified_on=_text(row, "modifiedon"),
@@ -253,7 +240,7 @@ def _fingerprint(row: Row) -> str:
 def _upstream_state(row: Row) -> str:
     if row.get("statecode") != 0:
         return "deactivated"
-    return APPROVED if row.get("imi_submittalstatus") == _APPROVED_STATUS else "not_approved"
+    return APPROVED if row.get("imi_submittalstatus") == APPROVED_STATUS else "not_approved"
 
 
 def _shown(number: object) -> str:

@@ -31,7 +31,7 @@ ACTIVE, INACTIVE = 1, 0
 MANUAL, DATAVERSE = "manual", "dataverse"
 IM_NUMBER_MAX = 50
 # What a job takes over from its row in Dataverse, until somebody edits it in the shop.
-FOLLOWED = ("general_contractor", "job_scope", "job_name", "job_address")
+FOLLOWED = ("general_contractor", "job_scope", "job_name_address")
 # How that row stands there.
 APPROVED, NOT_APPROVED, DEACTIVATED, DELETED = "approved", "not_approved", "deactivated", "deleted"
 MAX_ESTIMATE = 999_999.0
@@ -47,8 +47,7 @@ class Job(Base):
     im_key: Mapped[str] = mapped_column(exact_string(IM_NUMBER_MAX), unique=True)  # see im_key()
     general_contractor: Mapped[str] = mapped_column(Text)
     job_scope: Mapped[str] = mapped_column(Text)
-    job_name: Mapped[str] = mapped_column(Text, default="")
-    job_address: Mapped[str] = mapped_column(Text, default="")
+    job_name_address: Mapped[str] = mapped_column(Text, default="")  # one text, as in Dataverse
     estimated_hours: Mapped[float | None] = mapped_column(Numeric(8, 2, asdecimal=False))
     context: Mapped[str] = mapped_column(Text, default="")
     status: Mapped[int] = mapped_column(SmallInteger, default=ACTIVE, index=True)
@@ -191,7 +190,7 @@ def im_key(im_number: str) -> str:
 
 
 def _has_word(word: str) -> ColumnElement[bool]:
-    columns = (Job.im_number, Job.general_contractor, Job.job_scope, Job.job_name)
+    columns = (Job.im_number, Job.general_contractor, Job.job_scope, Job.job_name_address)
     return or_(*(column.icontains(word, autoescape=True) for column in columns))
 
 
@@ -287,11 +286,12 @@ def _status(text: str) -> int:
     return int(text)
 
 
-_OF_LINES = ("job_scope", "context")
+_OF_LINES = ("job_scope", "job_name_address", "context")
 _PARSERS: dict[str, Any] = {
     "im_number": _im_number,
     "general_contractor": _general_contractor,
     "job_scope": _job_scope,
+    "job_name_address": lambda text: _at_most(2000, "The job name and address", text),
     "estimated_hours": _estimated_hours,
     "context": lambda text: _at_most(2000, "The note", text),
     "status": _status,

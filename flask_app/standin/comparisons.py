@@ -161,6 +161,7 @@ _COMPARABLE: dict[str, Callable[[Any], Any]] = {
     "Edm.Guid": _as_folded,
     "Edm.Int32": _as_number,
     "Edm.Int64": _as_number,
+    "Edm.Decimal": _as_number,
     "Edm.DateTimeOffset": _as_instant,
     "Edm.Boolean": _as_boolean,
 }

@@ -9,6 +9,7 @@ Definition = dict[str, Any]
 
 CRM = "Microsoft.Dynamics.CRM."
 _SPACE = uuid.UUID("0c2f9a52-6f0f-4f0b-9b7e-5d1a3f7c8e21")  # fixed: a MetadataId outlives a restart
+HIGHEST_NUMBER = 100_000_000_000  # of a decimal column, its default
 _TYPE_NAMES = {"Uniqueidentifier": "AttributeMetadata"}
 _STATE_NAMES = {0: "Active", 1: "Inactive"}
 _ENTITY_FLAGS: Definition = {
@@ -117,6 +118,9 @@ def _attribute_flags(column: Column) -> Definition:
 def _attribute_format(column: Column) -> Definition:
     if column.length:
         return {"MaxLength": column.length, "Format": "TextArea" if column.kind == "Memo" else "Text"}
+    if column.kind == "Decimal":
+        limit = {"MinValue": -HIGHEST_NUMBER, "MaxValue": HIGHEST_NUMBER}
+        return {**limit, "Precision": column.precision, "SourceType": 0}
     if column.kind == "DateTime":
         return {"Format": "DateAndTime", "DateTimeBehavior": {"Value": "UserLocal"}}
     return {}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from . import clock
-from .schema import APPROVED, KEY, SUBMITTAL, Row
+from .schema import APPROVED, KEY, PHASES, SUBMITTAL, Row
 
 FIRST_NUMBER = 4101
 START = datetime(2025, 1, 6, 13, tzinfo=UTC)  # fixed, so that a seed gives the same jobs on every day
@@ -73,14 +73,20 @@ def _job(chance: random.Random, number: int, created: datetime) -> Row:
         "imi_imnumber": str(number),
         "imi_gc": chance.choice(CONTRACTORS),
         "imi_scopesummary": _scope(chance),
-        "imi_jobname": f"{chance.choice(OWNERS)} {chance.choice(BUILDINGS)}",
-        "imi_jobaddress": f"{chance.randint(1, 980)} {chance.choice(STREETS)}, {chance.choice(TOWNS)}",
+        "imi_jobnameaddress": _name_and_address(chance),
         "imi_submittalstatus": APPROVED if approved else chance.choice(OTHER_STATUSES),
+        "imi_productionphase": chance.choice(tuple(PHASES)),
         "statecode": state,
         "statuscode": state + 1,
         "createdon": clock.as_text(created),
         "modifiedon": clock.as_text(created + timedelta(hours=chance.randint(1, 200))),
     }
+
+
+def _name_and_address(chance: random.Random) -> str:
+    """Write, say: Riverside Medical Center, 12 Canal Road, Port Alder, NY."""
+    street = f"{chance.randint(1, 980)} {chance.choice(STREETS)}"
+    return f"{chance.choice(OWNERS)} {chance.choice(BUILDINGS)}, {street}, {chance.choice(TOWNS)}"
 
 
 def _scope(chance: random.Random) -> str:

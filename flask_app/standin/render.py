@@ -36,6 +36,8 @@ def _formatted(column: Column, value: Any) -> str | None:
     if column.kind == "DateTime":
         instant = clock.from_text(value) if isinstance(value, str) else None
         return None if instant is None else _american(instant)
+    if column.kind == "Decimal":
+        return f"{value:,.{column.precision}f}" if isinstance(value, int | float) else None
     if column.kind == "BigInt":
         return f"{value:,}"
     return None

@@ -90,6 +90,8 @@ def _checked(column: Column, value: Any) -> Any:
         return None
     if column.choices:
         return _choice(column, value)
+    if column.kind == "Decimal":
+        return _number(column, value)
     if not isinstance(value, str):
         raise bad_payload(f"Cannot convert the literal '{value}' to the expected type '{column.edm}'.")
     if column.length and len(value) > column.length:
@@ -99,6 +101,12 @@ def _checked(column: Column, value: Any) -> Any:
         )
         raise ApiError(400, "0x80044331", message)
     return row_key(value) if column.kind == "Uniqueidentifier" else value
+
+
+def _number(column: Column, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise bad_payload(f"Cannot convert the literal '{value}' to the expected type 'Edm.Decimal'.")
+    return round(float(value), column.precision)
 
 
 def _choice(column: Column, value: Any) -> int:

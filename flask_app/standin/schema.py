@@ -1,4 +1,9 @@
-"""The one table that the stand-in holds, `imi_jobs`: its columns, their kinds and their choices."""
+"""The one table that the stand-in holds, `imi_jobs`: its columns, their kinds and their choices.
+
+Written from the plan of the table's owner, which names the columns, the labels of the submittal status and
+nothing more: lengths, the choices of the phase and the type of the hours are made up. The standard columns
+are those that every Dataverse table has; of them, only what a client of this table may need is here.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +13,7 @@ Row = dict[str, Any]
 TABLE = "imi_job"
 ENTITY_SET = "imi_jobs"
 KEY = "imi_jobid"
-NAME_COLUMN = "imi_jobname"
+NAME_COLUMN = "imi_imnumber"
 ENTITY_TYPE = f"Microsoft.Dynamics.CRM.{TABLE}"
 APPROVED = 826130004
 
@@ -19,6 +24,13 @@ SUBMITTAL = {
     826130003: "Update with Field #'s",
     826130004: "Approved",
     826130005: "N/A",
+}
+PHASES = {  # the owner's own are not public
+    826130000: "Engineering",
+    826130001: "Machining",
+    826130002: "Assembly",
+    826130003: "Finishing",
+    826130004: "Shipped",
 }
 ACTIVITY = {0: "Active", 1: "Inactive"}
 REASON = {1: "Active", 2: "Inactive"}
@@ -33,6 +45,7 @@ class Column:
     label: str
     edm: str = "Edm.String"
     length: int = 0  # characters; 0: not a text column
+    precision: int = 0  # decimals of a number
     choices: dict[int, str] = field(default_factory=dict)
     read_only: bool = False
 
@@ -42,9 +55,10 @@ _COLUMNS = (
     Column("imi_imnumber", "String", "IM Number", length=100),
     Column("imi_gc", "String", "General Contractor", length=255),
     Column("imi_scopesummary", "Memo", "Scope Summary", length=2000),
-    Column("imi_jobname", "String", "Job Name", length=255),
-    Column("imi_jobaddress", "String", "Job Address", length=500),
+    Column("imi_jobnameaddress", "String", "Job Name & Address", length=500),
     Column("imi_submittalstatus", "Picklist", "Submittal Status", "Edm.Int32", choices=SUBMITTAL),
+    Column("imi_productionphase", "Picklist", "Production Phase", "Edm.Int32", choices=PHASES),
+    Column("imi_actualhours", "Decimal", "Actual Hours", "Edm.Decimal", precision=2),
     Column("statecode", "State", "Status", "Edm.Int32", choices=ACTIVITY),
     Column("statuscode", "Status", "Status Reason", "Edm.Int32", choices=REASON),
     Column("createdon", "DateTime", "Created On", "Edm.DateTimeOffset", read_only=True),

@@ -28,8 +28,7 @@ from .wire import ApiError, Request, Response, unknown_segment
 EXAMPLE: Row = {
     "imi_gc": "Harbor & Pine Builders",
     "imi_scopesummary": "Reception desk and 12 wall panels, level 1",
-    "imi_jobname": "Riverside Medical Center",
-    "imi_jobaddress": "12 Canal Road, Port Alder, NY",
+    "imi_jobnameaddress": "Riverside Medical Center, 12 Canal Road, Port Alder, NY",
     "imi_submittalstatus": APPROVED,
 }
 

@@ -15,7 +15,8 @@ from flask_app.dataverse.service import DataverseJob
 from flask_app.models.job import APPROVED, FOLLOWED, IM_NUMBER_MAX, im_key
 from flask_app.sync.following import JobState
 
-BY_HAND = ("general_contractor", "job_scope")  # what somebody typed with a job; a link must not replace it
+# What somebody typed with a job: a link must not replace it.
+BY_HAND = ("general_contractor", "job_scope", "job_name_address")
 TAKEN = "Another row of Dataverse has this IM number already."
 TOO_LONG = f"The IM number is longer than {IM_NUMBER_MAX} characters in capitals."
 
@@ -51,8 +52,7 @@ def values_of(row: DataverseJob) -> dict[str, str]:
         "im_number": row.im_number,
         "general_contractor": row.general_contractor,
         "job_scope": row.scope,
-        "job_name": row.job_name,
-        "job_address": row.job_address,
+        "job_name_address": row.job_name_address,
     }
 
 
@@ -107,7 +107,8 @@ def _link(job: JobState, row: DataverseJob, decision: Decision) -> None:
     decision.linked.append(Change(job.id, job.im_number, "link", before, row.dataverse_id))
     if not before:
         values = values_of(row)
-        job.dataverse_says = {name: values[name] for name in BY_HAND if getattr(job, name) != values[name]}
+        typed = {name: getattr(job, name) for name in BY_HAND}
+        job.dataverse_says = {name: values[name] for name in BY_HAND if typed[name] not in ("", values[name])}
     _follow(job, row, decision)
 
 

@@ -40,8 +40,7 @@ class JobState:
     im_key: str
     general_contractor: str
     job_scope: str
-    job_name: str
-    job_address: str
+    job_name_address: str
     dataverse_id: str | None
     upstream_state: str
     fingerprint: str

@@ -51,8 +51,7 @@ def _job(n: int, now: datetime, dice: random.Random) -> dict[str, object]:
     number = str(4000 + n)
     return {
         "im_number": number, "im_key": number, "general_contractor": f"Contractor {n % 60} and Sons",
-        "job_scope": "Reception desk, wall panels and the ceiling of the lobby", "job_name": "",
-        "job_address": "",
+        "job_scope": "Reception desk, wall panels and the ceiling of the lobby", "job_name_address": "",
         "estimated_hours": dice.choice([40, 120, 400, 900, None]), "context": "", "status": 1 if n % 4 else 0,
         "source": "dataverse", "dataverse_standing": "", "dataverse_fingerprint": "", "created_at": now,
     }  # fmt: skip

@@ -33,8 +33,7 @@ def row(**changes: Any) -> Row:
         "imi_imnumber": "4711",
         "imi_gc": "Acme Builders",
         "imi_scopesummary": "Reception desk",
-        "imi_jobname": "Lobby",
-        "imi_jobaddress": "1 Main St",
+        "imi_jobnameaddress": "Lobby, 1 Main St",
         "imi_submittalstatus": 826130004,
         "statecode": 0,
         LABEL: "Approved",
@@ -116,8 +115,7 @@ def test_a_row_becomes_a_job_in_our_words() -> None:
         im_number="4711",
         general_contractor="Acme Builders",
         scope="Reception desk",
-        job_name="Lobby",
-        job_address="1 Main St",
+        job_name_address="Lobby, 1 Main St",
         submittal_status="Approved",
         created_on="2026-10-20T07:28:00Z",
         modified_on=MODIFIED,
@@ -127,7 +125,7 @@ def test_a_row_becomes_a_job_in_our_words() -> None:
 
 @pytest.mark.parametrize("empty", [None, "", "  "])
 def test_empty_texts_get_the_shops_own_words(empty: str | None) -> None:
-    job = job_from(row(imi_gc=empty, imi_scopesummary=empty, imi_jobname=empty))
+    job = job_from(row(imi_gc=empty, imi_scopesummary=empty, imi_jobnameaddress=empty))
 
     assert isinstance(job, DataverseJob)
     assert (job.general_contractor, job.scope) == ("Unknown", "See Work Order")
@@ -137,7 +135,7 @@ def test_a_column_that_did_not_come_is_as_good_as_empty() -> None:
     job = job_from({"imi_jobid": JOB_ID, "imi_imnumber": "4711"})
 
     assert isinstance(job, DataverseJob)
-    assert (job.general_contractor, job.scope, job.job_name, job.submittal_status) == (
+    assert (job.general_contractor, job.scope, job.job_name_address, job.submittal_status) == (
         "Unknown",
         "See Work Order",
         "",
@@ -185,8 +183,7 @@ def test_an_im_number_of_50_characters_is_taken() -> None:
     [
         ("imi_gc", "general contractor"),
         ("imi_scopesummary", "scope"),
-        ("imi_jobname", "job name"),
-        ("imi_jobaddress", "job address"),
+        ("imi_jobnameaddress", "job name and address"),
     ],
 )
 @pytest.mark.parametrize("value", [7, 0, False, [], {"a": 1}])
@@ -211,7 +208,7 @@ def test_an_id_that_is_no_guid_is_named_in_letters_that_any_database_takes() -> 
     )
 
 
-@pytest.mark.parametrize("column", ["imi_gc", "imi_jobname", "imi_jobaddress"])
+@pytest.mark.parametrize("column", ["imi_gc", "imi_jobnameaddress"])
 def test_a_text_that_no_column_holds_is_named(column: str) -> None:
     assert isinstance(job_from(row(**{column: "x" * 4000})), DataverseJob)
     assert "longer than 4,000" in job_from(row(**{column: "x" * 4001})).reason

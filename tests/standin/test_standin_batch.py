@@ -163,12 +163,12 @@ def test_many_rows_are_created_at_once(standin, caller):
 
 
 def test_many_rows_are_updated_at_once_as_in_example_g10(standin, caller):
-    ids = [standin.add(imi_jobname="Kept"), standin.add()]
+    ids = [standin.add(imi_jobnameaddress="Kept"), standin.add()]
     rows = targets(*({"imi_jobid": row_id, "imi_gc": "New"} for row_id in ids))
     answer = caller.send("POST", "imi_jobs/Microsoft.Dynamics.CRM.UpdateMultiple", json=rows)
     assert (answer.status_code, answer.content, answer.headers["OData-Version"]) == (204, b"", "4.0")
     assert [row["imi_gc"] for row in standin.rows()] == ["New", "New"]
-    assert standin.rows()[0]["imi_jobname"] == "Kept"
+    assert standin.rows()[0]["imi_jobnameaddress"] == "Kept"
 
 
 def test_one_row_that_is_not_there_stops_the_whole_update(standin, caller):

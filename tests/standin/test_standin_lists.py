@@ -8,8 +8,8 @@ from flask_app.standin import Standin
 from tests.standin.standin_caller import Caller
 
 CRM = "Microsoft.Dynamics.CRM."
-LIBRARY = {"imi_imnumber": "4101", "imi_gc": "O'Hara & Sons", "imi_jobname": "Library"}
-ANNEX = {"imi_imnumber": "4102", "imi_gc": None, "imi_jobname": "library annex"}
+LIBRARY = {"imi_imnumber": "4101", "imi_gc": "O'Hara & Sons", "imi_jobnameaddress": "Library"}
+ANNEX = {"imi_imnumber": "4102", "imi_gc": None, "imi_jobnameaddress": "library annex"}
 NOT_APPROVED = {"imi_imnumber": "4103", "imi_gc": "Marlowe", "imi_submittalstatus": 826130001}
 INACTIVE = {"imi_imnumber": "4104", "imi_gc": "marlowe", "statecode": 1}
 JOBS = [
@@ -57,7 +57,7 @@ def numbers(rows):
         ("(statecode eq 1 or imi_imnumber eq '4101') and imi_gc ne null", ["4101", "4104"]),
         ("createdon ge 2026-01-03T00:00:00Z", ["4103", "4104"]),
         ("createdon lt 2026-01-01T19:00:00-05:00", ["4101"]),
-        ("startswith(imi_jobname,'LIB') and contains(imi_jobname, 'annex')", ["4102"]),
+        ("startswith(imi_jobnameaddress,'LIB') and contains(imi_jobnameaddress, 'annex')", ["4102"]),
         ("endswith(imi_imnumber,'4')", ["4104"]),
         ("not contains(imi_gc,'a')", []),
         ("imi_imnumber gt '4102'", ["4103", "4104"]),

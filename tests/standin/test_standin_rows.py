@@ -46,13 +46,13 @@ def test_a_key_that_is_no_guid_is_refused(caller):
 
 
 def test_a_patch_changes_what_it_names_and_answers_as_in_example_g6(standin, caller):
-    row_id = standin.add(imi_gc="Before", imi_jobname="Kept")
+    row_id = standin.add(imi_gc="Before", imi_jobnameaddress="Kept")
     version = standin.rows()[0]["versionnumber"]
     answer = caller.send("PATCH", f"imi_jobs({row_id})", json={"imi_gc": "After"})
     row = standin.rows()[0]
     assert (answer.status_code, answer.content) == (204, b"")
     assert answer.headers["OData-EntityId"] == f"{caller.root}/imi_jobs({row_id})"
-    assert (row["imi_gc"], row["imi_jobname"]) == ("After", "Kept")
+    assert (row["imi_gc"], row["imi_jobnameaddress"]) == ("After", "Kept")
     assert row["versionnumber"] > version
 
 

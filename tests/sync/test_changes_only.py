@@ -462,7 +462,7 @@ class Pages:
     @staticmethod
     def row(n: int) -> dict[str, Any]:
         texts = dict.fromkeys(
-            ("imi_gc", "imi_jobname", "imi_jobaddress"), f"Some forty characters of row {n:9}"
+            ("imi_gc", "imi_scopesummary", "imi_jobnameaddress"), f"Some forty characters of row {n:9}"
         )
         number = {"imi_jobid": f"00000000-0000-4000-8000-{n:012}", "imi_imnumber": f"N{n}"}
         times = {"createdon": OLD, "modifiedon": OLD, "statecode": 0, "imi_submittalstatus": 826130004}

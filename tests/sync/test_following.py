@@ -52,7 +52,7 @@ def edit(found, **form):
 
 
 def add(standin, im_number="4512", **columns):
-    row = {"imi_gc": "Gilbane", "imi_scopesummary": "Reception desk", "imi_jobname": "", "imi_jobaddress": ""}
+    row = {"imi_gc": "Gilbane", "imi_scopesummary": "Reception desk", "imi_jobnameaddress": ""}
     return standin.add(imi_imnumber=im_number, **{**row, **columns})
 
 
@@ -63,12 +63,12 @@ both = pytest.mark.parametrize("trigger", ["button", "login"])
 def test_a_job_takes_over_what_changes_in_dataverse(sync, standin, trigger):
     row = add(standin)
     sync()
-    standin.change(row, imi_gc="Suffolk", imi_jobaddress="1 Pier Road")
+    standin.change(row, imi_gc="Suffolk", imi_jobnameaddress="1 Pier Road")
     result = sync(trigger)
-    assert (job().general_contractor, job().job_address) == ("Suffolk", "1 Pier Road")
+    assert (job().general_contractor, job().job_name_address) == ("Suffolk", "1 Pier Road")
     assert (result.updated, result.message) == (1, "1 job changed in Dataverse.")
     changes = {(c.field, c.old, c.new) for c in db.session.scalars(select(SyncChange))}
-    assert changes == {("general_contractor", "Gilbane", "Suffolk"), ("job_address", "", "1 Pier Road")}
+    assert changes == {("general_contractor", "Gilbane", "Suffolk"), ("job_name_address", "", "1 Pier Road")}
 
 
 @both
@@ -109,17 +109,30 @@ def test_a_job_typed_by_hand_is_linked_and_keeps_its_hours_and_words(sync, stand
     sync()
     typed = add_job(" 4512", general_contractor="Gilbane (Joe)", job_scope="Reception desk")
     committing(lambda: Shift.start(db.session.get(User, cast.ana), db.session.get(Job, typed), at=NOW))
-    row = add(standin, imi_jobname="Pier 4")
+    row = add(standin, imi_jobnameaddress="Pier 4")
     result = sync(trigger)
     linked = db.session.get(Job, typed)
     assert (result.added, result.linked) == (0, 1)
-    assert (linked.dataverse_id, linked.general_contractor, linked.job_name) == (
+    assert (linked.dataverse_id, linked.general_contractor, linked.job_name_address) == (
         row,
         "Gilbane (Joe)",
         "Pier 4",
     )
     assert linked.dataverse_says == {"general_contractor": "Gilbane"}
     assert Shift.open_of(db.session.get(User, cast.ana)).job_id == typed
+
+
+@both
+@pytest.mark.parametrize(("typed", "after"), [("Pier 4 (rear)", "Pier 4 (rear)"), ("", "Pier 4")])
+def test_a_linked_job_keeps_the_name_that_was_typed_in_if_there_was_one(
+    sync, standin, add_job, trigger, typed, after
+):
+    job_id = add_job("4512", general_contractor="Gilbane", job_scope="Reception desk", job_name_address=typed)
+    add(standin, imi_jobnameaddress="Pier 4")
+    sync(trigger)
+    linked = db.session.get(Job, job_id)
+    assert linked.job_name_address == after
+    assert linked.dataverse_says == ({"job_name_address": "Pier 4"} if typed else {})
 
 
 @both

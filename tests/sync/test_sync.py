@@ -80,8 +80,7 @@ def test_a_synced_job_belongs_to_nobody_and_keeps_its_source(shop: Flask, standi
         imi_imnumber=" 4512 ",
         imi_gc="Gilbane",
         imi_scopesummary="Desk",
-        imi_jobname="Annex",
-        imi_jobaddress="1 Elm",
+        imi_jobnameaddress="Annex, 1 Elm",
     )
 
     sync(shop)
@@ -89,7 +88,7 @@ def test_a_synced_job_belongs_to_nobody_and_keeps_its_source(shop: Flask, standi
     job = only_job(shop)
     assert (job.user_id, job.source, job.dataverse_id) == (None, "dataverse", row)
     assert (job.im_number, job.im_key, job.general_contractor) == ("4512", "4512", "Gilbane")
-    assert (job.job_scope, job.job_name, job.job_address) == ("Desk", "Annex", "1 Elm")
+    assert (job.job_scope, job.job_name_address) == ("Desk", "Annex, 1 Elm")
     assert (job.is_active, job.estimated_hours) == (True, None)
 
 
@@ -153,8 +152,8 @@ def test_a_number_changed_in_dataverse_is_said_and_not_taken_for_a_new_job(
         {"imi_gc": ["a", "list"]},
         {"imi_gc": "half \ud83d a face"},
         {"imi_gc": "g" * 100_000},
-        {"imi_jobname": "é" * 40_000},  # fewer characters than a TEXT has bytes, but more bytes
-        {"imi_jobaddress": "a" * 100_000},
+        {"imi_jobnameaddress": "é" * 40_000},  # fewer characters than a TEXT has bytes, but more bytes
+        {"imi_jobnameaddress": "a" * 100_000},
     ],
     ids=lambda dirt: "-".join(f"{column}-{value!a:.12}" for column, value in dirt.items()),
 )

@@ -63,7 +63,7 @@ def born(decision: Decision) -> list[JobState]:
     """What the new rows become."""
     return [
         JobState(1000 + place, row.im_number, im_key(row.im_number), row.general_contractor, row.scope,
-                 row.job_name, row.job_address, row.dataverse_id, APPROVED, row.fingerprint, {})
+                 row.job_name_address, row.dataverse_id, APPROVED, row.fingerprint, {})
         for place, row in enumerate(decision.new)
     ]  # fmt: skip
 
@@ -133,7 +133,7 @@ def test_a_followed_job_says_what_dataverse_says(rows, gone, shop):
             says = {
                 "general_contractor": row.general_contractor,
                 "job_scope": row.scope,
-                "job_name": row.job_name,
+                "job_name_address": row.job_name_address,
             }
             assert {name: job.dataverse_says.get(name, getattr(job, name)) for name in says} == says
             assert job.upstream_state == APPROVED

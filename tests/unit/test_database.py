@@ -114,8 +114,8 @@ def test_a_shift_of_nobody_or_on_no_job_is_refused_by_the_database(cast, add_job
 def test_a_second_job_with_an_im_number_is_refused_by_the_database(add_job):
     add_job("4512")
     statement = (
-        "INSERT INTO jobs (im_number, im_key, general_contractor, job_scope, job_name, job_address, context,"
-        " status, source, created_at) VALUES ('4512', '4512', '', '', '', '', '', 1, 'manual', :now)"
+        "INSERT INTO jobs (im_number, im_key, general_contractor, job_scope, job_name_address, context,"
+        " status, source, created_at) VALUES ('4512', '4512', '', '', '', '', 1, 'manual', :now)"
     )
     assert isinstance(refused(statement, now="2026-11-23 12:00:00"), IntegrityError)
 

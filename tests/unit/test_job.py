@@ -39,6 +39,7 @@ def found(search: str, status: int = ACTIVE) -> list[str]:
         ("general_contractor", "x" * 256),
         ("job_scope", ""),
         ("job_scope", "x" * 2001),
+        ("job_name_address", "x" * 2001),
         ("context", "x" * 2001),
         ("estimated_hours", "forty"),
         ("estimated_hours", "-1"),
@@ -71,6 +72,13 @@ def test_the_longest_that_fits_is_taken(grace):
     db.session.refresh(job)
     assert {field: getattr(job, field) for field in longest} == longest
     assert job.estimated_hours == 999_999
+
+
+@pytest.mark.parametrize("typed", ["Été Hotel, 12 Canal Road", "Annex\r\n1 Elm", ""])
+def test_name_and_address_are_kept_as_typed_and_found_by_any_word(grace, typed):
+    job = create(grace, job_name_address=f"  {typed} ")
+    assert job.job_name_address == typed.replace("\r\n", "\n")
+    assert all(found(word) == [job.im_number] for word in typed.replace(",", "").split())
 
 
 def test_a_scope_may_be_as_long_as_the_browser_counts_it(grace):

@@ -1,5 +1,6 @@
 """The schema's steps: up, down, up again, in agreement with the models, never over somebody else's tables."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,9 +23,9 @@ ROWS = (
     "INSERT INTO users (id, first_name, last_name, email, password, department, created_at, epoch)"
     " VALUES (1, 'Ana', 'Duarte', 'ana@shop.example', 'x', 'CUT_SHOP', '2026-11-23 12:00:00', 0)",
     "INSERT INTO login_attempts (account, address, attempted_at) VALUES ('a', 'b', '2026-11-23 12:00:00')",
-    "INSERT INTO jobs (id, im_number, im_key, general_contractor, job_scope, job_name, job_address, context,"
+    "INSERT INTO jobs (id, im_number, im_key, general_contractor, job_scope, job_name_address, context,"
     " status, source, created_at, user_id)"
-    " VALUES (1, '4512', '4512', 'G', 'S', '', '', '', 1, 'manual', '2026-11-23 12:00:00', 1)",
+    " VALUES (1, '4512', '4512', 'G', 'S', 'Annex', '', 1, 'manual', '2026-11-23 12:00:00', 1)",
     "INSERT INTO shifts (created_at, job_id, user_id, note) VALUES ('2026-11-23 12:00:00', 1, 1, '')",
     "INSERT INTO sync_runs (id, trigger_name, user_id, started_at, lease_until, outcome, message, pages,"
     " rows_read, added, already_there, skipped, seconds)"
@@ -32,6 +33,11 @@ ROWS = (
     "INSERT INTO sync_skips (run_id, dataverse_id, im_number, reason) VALUES (1, 'x', '', 'no IM number')",
     "INSERT INTO task_runs (task, due_at, claimed_at, outcome)"
     " VALUES ('daily_sync', '2026-11-23 11:00:00', '2026-11-23 11:00:01', '')",
+)
+# The same rows before a job's name and address became one text.
+OLD_ROWS = tuple(
+    row.replace("job_name_address", "job_name, job_address").replace("'Annex'", "'Annex', '1 Elm'")
+    for row in ROWS
 )
 
 
@@ -110,7 +116,8 @@ def test_every_step_goes_down_and_up_with_rows_in_the_tables(engine):
         assert len(left) == (0 if before == "base" else int(before))
     for step in REVISIONS:
         migrations.upgrade(engine, step)
-    run(engine, *ROWS)
+    run(engine, *OLD_ROWS)
+    migrations.upgrade(engine)
 
 
 def test_the_old_applications_database_is_refused_and_left_as_it_was(engine):
@@ -150,3 +157,63 @@ def test_tables_of_other_programs_with_other_names_are_no_obstacle(engine):
 
 def test_an_empty_database_is_not_current(engine):
     assert not migrations.is_current(engine)
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "joined"),
+    [
+        ("Annex", "1 Elm", "Annex, 1 Elm"),
+        (" Annex, ", " 1 Elm\n", "Annex, 1 Elm"),
+        ("", " 1 Elm", "1 Elm"),
+        ("Annex ", "", "Annex"),
+        ("1 Elm", "1 Elm", "1 Elm"),
+        ("Été 日本", "é" * 3000, "Été 日本, " + "é" * 3000),
+        ("", "", ""),
+    ],
+)
+def test_name_and_address_of_a_job_become_one_text(engine, name, address, joined):
+    migrations.upgrade(engine, "0019")
+    run(engine, *OLD_ROWS)
+    change = text("UPDATE jobs SET job_name = :name, job_address = :address")
+    with engine.begin() as connection:
+        connection.execute(change, {"name": name, "address": address})
+    migrations.upgrade(engine)
+    assert column(engine, "SELECT job_name_address FROM jobs") == [joined]
+    migrations.downgrade(engine, "0019")
+    assert column(engine, "SELECT job_name FROM jobs") == [joined]
+    assert column(engine, "SELECT job_address FROM jobs") == [""]
+
+
+def column(engine: Engine, query: str) -> list[object]:
+    with engine.connect() as connection:
+        return [row[0] for row in connection.execute(text(query))]
+
+
+def test_what_dataverse_says_of_name_and_address_is_joined_too(engine):
+    migrations.upgrade(engine, "0019")
+    run(
+        engine,
+        *OLD_ROWS,
+        """UPDATE jobs SET dataverse_says = '{"job_address": "2 Oak", "job_scope": "Desk"}'""",
+        "INSERT INTO sync_changes (run_id, job_id, im_number, field, old_value, new_value) VALUES"
+        " (1, 1, '4512', 'job_address', '', '1 Elm'), (1, 1, '4512', 'job_name', 'Shed', 'Annex'),"
+        " (1, 1, '4512', 'standing', 'approved', 'deleted')",
+        """INSERT INTO sync_leftovers VALUES ('x', '4513', 'taken',"""
+        """ '{"im_number": "4513", "job_name": "Pier", "job_address": "3 Ash"}'), ('y', '', 'blank', NULL)""",
+    )
+    migrations.upgrade(engine)
+    says, read = (
+        json.loads(column(engine, query)[0])
+        for query in ("SELECT dataverse_says FROM jobs", "SELECT row_read FROM sync_leftovers")
+    )
+    assert says == {"job_scope": "Desk", "job_name_address": "Annex, 2 Oak"}
+    assert read == {"im_number": "4513", "job_name_address": "Pier, 3 Ash"}
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT field, old_value, new_value FROM sync_changes")).all()
+    assert [tuple(row) for row in found] == [
+        ("job_name_address", "Shed", "Annex, 1 Elm"),
+        ("upstream_state", "approved", "deleted"),
+    ]
+    migrations.downgrade(engine, "0019")
+    assert json.loads(column(engine, "SELECT row_read FROM sync_leftovers")[0])["job_name"] == "Pier, 3 Ash"
+    assert json.loads(column(engine, "SELECT dataverse_says FROM jobs")[0])["job_name"] == "Annex, 2 Oak"

@@ -78,6 +78,27 @@ def test_a_form_that_was_open_during_a_sync_brings_no_old_text_back(
     assert after.dataverse_says == {"job_scope": "Reception desk"}
 
 
+def test_name_and_address_are_the_shops_once_they_are_edited_here(
+    app: Flask, grace: FlaskClient, row: str, standin: Standin
+) -> None:
+    standin.change(row, imi_jobnameaddress="Pier 4, 1 Canal Road")
+    sync(app)
+    job = job_of(app)
+    assert "Job name and address Pier 4, 1 Canal Road" in page_of(grace, job)
+    assert 'name="job_name_address"' in grace.get(f"/edit/job/{job.id}").text
+
+    edit(grace, job, job_name_address="Pier 4, gate 2")
+    standin.change(row, imi_jobnameaddress="Pier 5, 1 Canal Road")
+    sync(app)
+
+    page = page_of(grace, job)
+    assert "Pier 4, gate 2" in page
+    assert "Pier 5, 1 Canal Road" in page
+    assert MARK in page
+    follow(grace, job, "job_name_address")
+    assert (job_of(app).job_name_address, job_of(app).dataverse_says) == ("Pier 5, 1 Canal Road", {})
+
+
 def test_a_job_that_nobody_has_edited_is_not_marked(app: Flask, grace: FlaskClient, row: str) -> None:
     page = page_of(grace, job_of(app))
 

@@ -126,7 +126,7 @@ def test_only_admins_read_the_ledger(app: Flask, cast, log_in) -> None:
 def test_texts_from_dataverse_are_only_texts_everywhere(
     app: Flask, grace: FlaskClient, standin: Standin, text: str
 ) -> None:
-    row = standin.add(imi_imnumber="<i>4512'\"", imi_gc=text, imi_jobname=text, imi_jobaddress=text)
+    row = standin.add(imi_imnumber="<i>4512'\"", imi_gc=text, imi_jobnameaddress=text)
     standin.add(imi_imnumber=text)
     sync(app)
     job = f"/show/job/{only_id(app)}"

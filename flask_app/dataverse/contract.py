@@ -1,0 +1,66 @@
+"""The contract of the owner's table `imi_job`: its columns, what each is for, and who says that it exists.
+
+The service asks for these columns and no others. What is not known of them (the exact type of some) is read
+from Dataverse at run time. A column that neither the owner's plan nor Dataverse's own documentation names
+does not belong here.
+"""
+
+from dataclasses import dataclass
+
+TABLE = "imi_job"
+ENTITY_SET = "imi_jobs"
+
+PLAN = "the owner's plan"
+EVERY_TABLE = "every Dataverse table"
+
+# Kinds of columns, by what can be done with them. Dataverse's own type names stand in TYPES.
+ID, TEXT, CHOICE, STATE, INSTANT, NUMBER = "id", "text", "choice", "state", "instant", "number"
+
+# Kind -> the AttributeTypeName of Dataverse's metadata that fit it. A choice may be a number column, a
+# multi-select choice or a plain text column: the plan and the shop's running program disagree.
+TYPES = {
+    ID: ("UniqueidentifierType",),
+    TEXT: ("StringType", "MemoType"),
+    CHOICE: ("PicklistType", "MultiSelectPicklistType", "StringType", "MemoType"),
+    STATE: ("StateType",),
+    INSTANT: ("DateTimeType",),
+    NUMBER: ("DecimalType", "DoubleType", "IntegerType", "MoneyType"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. Without an `essential` one no sync is possible; any other costs a warning."""
+
+    name: str
+    kind: str
+    purpose: str
+    source: str
+    essential: bool = False
+
+
+_COLUMNS = (
+    Column("imi_jobid", ID, "which row a job follows", PLAN, essential=True),
+    Column("imi_imnumber", TEXT, "the job's IM number", PLAN, essential=True),
+    Column("imi_jobnameaddress", TEXT, "the job's name and address, one text", PLAN),
+    Column("imi_gc", TEXT, "the general contractor", PLAN),
+    Column("imi_scopesummary", TEXT, "the scope of the work", PLAN),
+    Column("imi_submittalstatus", CHOICE, "whether the job is approved", PLAN, essential=True),
+    Column("imi_productionphase", CHOICE, "the phase of production", PLAN),
+    Column("imi_actualhours", NUMBER, "the hours worked, for writing back", PLAN),
+    Column("createdon", INSTANT, "which of two rows with one IM number is the newer", EVERY_TABLE),
+    Column("modifiedon", INSTANT, "what has changed since the last sync", EVERY_TABLE),
+    Column("statecode", STATE, "whether the row is active", EVERY_TABLE),
+)
+COLUMNS = {column.name: column for column in _COLUMNS}
+
+# The choices of imi_submittalstatus, as the owner's plan lists them.
+SUBMITTAL_LABELS = {
+    826130000: "Needed",
+    826130001: "Ready to Submit",
+    826130002: "AWT Approval",
+    826130003: "Update with Field #'s",
+    826130004: "Approved",
+    826130005: "N/A",
+}
+APPROVED_STATUS = 826130004
