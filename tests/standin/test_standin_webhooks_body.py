@@ -65,7 +65,7 @@ def typed_reference(table, row_id):
 @pytest.fixture
 def updated(standin, caller, receiver):
     """The post about an update of one column, the row's id, and who WhoAmI says has done it."""
-    row_id = standin.add(imi_jobnameaddress="Riverside", modifiedon="2026-01-05T12:00:00Z")
+    row_id = standin.add(imi_imnumber="4101", modifiedon="2026-01-05T12:00:00Z")
     standin.webhooks.register(receiver.url, messages=["Update"])
     assert caller.send("PATCH", f"imi_jobs({row_id})", json={"imi_gc": "Marlowe"}).status_code == 204
     return receiver.next(), row_id, caller.get("WhoAmI").json()
@@ -109,7 +109,7 @@ def test_the_image_after_an_asynchronous_update_holds_the_name_as_in_example_g12
     post, row_id, _ = updated
     image = values(post.body["PostEntityImages"])["AsynchronousStepPrimaryName"]
     assert (set(image), image["Id"]) == (ENTITY, row_id)
-    assert values(image["Attributes"]) == {"imi_jobnameaddress": "Riverside", "imi_jobid": row_id}
+    assert values(image["Attributes"]) == {"imi_imnumber": "4101", "imi_jobid": row_id}
 
 
 def test_the_parent_context_is_that_of_the_request_as_in_example_g12(updated):
@@ -162,13 +162,13 @@ def test_a_create_tells_every_column_that_has_a_value(standin, caller, receiver)
 
 
 def test_a_delete_tells_which_row_and_how_it_was_called(standin, caller, receiver):
-    row_id = standin.add(imi_jobnameaddress="Riverside")
+    row_id = standin.add(imi_imnumber="4101")
     standin.webhooks.register(receiver.url)
     caller.send("DELETE", f"imi_jobs({row_id})")
     post = receiver.next()
     assert post.body["MessageName"] == "Delete"
     assert values(post.body["InputParameters"]) == {"Target": typed_reference("imi_job", row_id)}
-    assert post.columns("PreEntityImages", "AsynchronousStepPrimaryName")["imi_jobnameaddress"] == "Riverside"
+    assert post.columns("PreEntityImages", "AsynchronousStepPrimaryName")["imi_imnumber"] == "4101"
     assert post.body["PostEntityImages"] == []
 
 
