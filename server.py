@@ -12,7 +12,7 @@ from dotenv import load_dotenv
 from flask import Flask
 
 from flask_app import create_app, demo, migrations
-from flask_app.config import Config, ConfigError
+from flask_app.config import Config, ConfigError, retired_settings
 from flask_app.models import User
 from flask_app.models.database import PROJECT
 from flask_app.utils.scheduler_tasks import start_scheduler
@@ -24,6 +24,8 @@ CANNOT_BOOT = 3
 def read_config() -> Config:
     """Return the settings of the environment and `.env`, or end the program with what is wrong with them."""
     load_dotenv(PROJECT / ".env")
+    for sentence in retired_settings(os.environ):
+        click.echo(f"Warning: {sentence}", err=True)
     try:
         return Config.from_env(os.environ)
     except ConfigError as error:

@@ -3,7 +3,9 @@
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from time import monotonic
 
-__all__ = ["day_bounds", "last_time_of_day", "monotonic", "next_time_of_day", "utc_now", "week_start"]
+__all__ = [
+    "day_bounds", "last_time_of_day", "day_of", "monotonic", "next_time_of_day", "utc_now", "week_start",
+]  # fmt: skip
 
 
 def utc_now() -> datetime:
@@ -18,6 +20,19 @@ def utc_now() -> datetime:
 def day_bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
     """Return the UTC instants at which the local `day` begins and ends: 23, 24 or 25 hours apart."""
     return (_instant(day, time.min, zone), _instant(day + timedelta(days=1), time.min, zone))
+
+
+def day_of(instant: datetime, zone: tzinfo) -> date:
+    """Return the local day of an instant: the one between whose bounds it lies.
+
+    That is the date on the clock, except where clocks go back over midnight and show the old date again for
+    a while (St. John's until 2011): a day that has begun goes on, so days never overlap.
+    """
+    local = instant.astimezone(zone)
+    day = local.date()
+    if local.fold and instant >= _instant(day + timedelta(days=1), time.min, zone):
+        return day + timedelta(days=1)
+    return day
 
 
 def week_start(day: date) -> date:

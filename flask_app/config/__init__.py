@@ -2,9 +2,9 @@
 
 from flask import current_app
 
-from flask_app.config.config import Config, ConfigError, DataverseSettings
+from flask_app.config.config import Config, ConfigError, DataverseSettings, retired_settings
 
-__all__ = ["Config", "ConfigError", "DataverseSettings", "settings"]
+__all__ = ["Config", "ConfigError", "DataverseSettings", "retired_settings", "settings"]
 
 
 def settings() -> Config:

@@ -24,9 +24,13 @@ DATAVERSE_REQUIRED = (
 SETTINGS = (
     "DATABASE_URL", "SECRET_KEY", *DATAVERSE_REQUIRED, "DATAVERSE_AUTHORITY", "DATAVERSE_CA_BUNDLE",
     "USE_DATAVERSE", "SHOP_TIMEZONE", "SYNC_TIME", "LOGIN_SYNC_MINUTES", "REGISTRATION",
-    "MEAL_MINUTES", "MEAL_AFTER_HOURS", "SPLIT_AT_MIDNIGHT",
+    "MEAL_MINUTES", "MEAL_AFTER_HOURS",
     "HOST", "PORT", "TRUSTED_PROXIES", "DATABASE_CA_BUNDLE",
 )  # fmt: skip
+RETIRED = {  # what these did is gone; a sentence that says what holds now
+    "SPLIT_AT_MIDNIGHT": "SPLIT_AT_MIDNIGHT is no setting any more and has no effect: a shift counts whole "
+    "on the day it started. Take it out of the environment or .env.",
+}
 
 
 class ConfigError(Exception):
@@ -63,7 +67,6 @@ class Config:
     registration: str = "approval"
     meal_minutes: int = 0  # 0: no meal rule
     meal_after: int = 4 * 60  # minutes
-    split_at_midnight: bool = False
     host: str = "127.0.0.1"
     port: int = 5000
     trusted_proxies: int = 0
@@ -93,7 +96,6 @@ class Config:
             registration=reader.read("REGISTRATION", _registration, "approval"),
             meal_minutes=reader.read("MEAL_MINUTES", _number(0, 240), 30 if demo else 0),
             meal_after=reader.read("MEAL_AFTER_HOURS", _minutes_of_hours, 4 * 60),
-            split_at_midnight=reader.read("SPLIT_AT_MIDNIGHT", _switch, False),
             host=reader.values["HOST"] or "127.0.0.1",
             port=reader.read("PORT", _number(1, 65535), 5000),
             trusted_proxies=reader.read("TRUSTED_PROXIES", _number(0, 5), 0),
@@ -108,6 +110,11 @@ class Config:
     def syncs(self) -> bool:
         """Whether jobs come from Dataverse at all: it is connected and not switched off."""
         return self.use_dataverse and self.dataverse is not None
+
+
+def retired_settings(environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each variable that is set though the program does not know it any more."""
+    return [sentence for name, sentence in RETIRED.items() if environ.get(name, "").strip()]
 
 
 class _Reader:

@@ -1,7 +1,6 @@
 """The job board, one job's page, and the admins' forms for jobs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -102,7 +101,7 @@ def show(job_id: int) -> ResponseReturnValue:
 
 def _by_department(shifts: Sequence[Shift]) -> list[tuple[str, list[Line[Shift]]]]:
     """Group shifts, latest first within each department, with what each is worth."""
-    sheet = Timesheet(shifts, rules=replace(time_rules(), split_at_midnight=False), now=now())
+    sheet = Timesheet(shifts, rules=time_rules(), now=now())
     lines = [line for day in reversed(sheet.days) for line in reversed(day.lines)]
     lines.sort(key=lambda line: line.shift.user.department)
     return [

@@ -176,14 +176,9 @@ class Shift(Base):
         return db.session.scalars(query.order_by(cls.started_at, cls.id)).all()
 
     @classmethod
-    def of(cls, user: User, *, start: datetime, end: datetime, reaching: bool = False) -> Sequence[Self]:
-        """The shifts of `user` that began in [start, end), latest first, with their jobs.
-
-        With `reaching` also those that began before and went on into it.
-        """
-        began = cls.started_at >= start
-        rule = or_(began, cls.ended_at > start, _open()) if reaching else began
-        query = select(cls).where(cls.user_id == user.id, cls.started_at < end, rule)
+    def of(cls, user: User, *, start: datetime, end: datetime) -> Sequence[Self]:
+        """The shifts of `user` that began in [start, end), latest first, with their jobs."""
+        query = select(cls).where(cls.user_id == user.id, cls.started_at >= start, cls.started_at < end)
         return db.session.scalars(query.options(joinedload(cls.job)).order_by(cls.started_at.desc())).all()
 
     @classmethod

@@ -46,11 +46,9 @@ class Wanted:
 def shifts_report(wanted: Wanted, rules: TimeRules, *, now: datetime, period: str) -> Report:
     """Return every shift that began on the days of the selection, open ones up to `now`."""
     has_meals = bool(rules.meal_minutes and wanted.selection.whole_days and not wanted.only)
-    if has_meals and not rules.split_at_midnight:
-        count, minutes, meal = _sums_with_meal(wanted, rules, now)  # all by one reading
-    else:
-        count, minutes = _sums(wanted, rules, now)
-        meal = _sums_with_meal(wanted, rules, now)[2] if has_meals else 0
+    # With meals all by one reading of the person's days.
+    sums = _sums_with_meal if has_meals else _sums
+    count, minutes, meal = sums(wanted, rules, now)
     figures = [("Shifts", WHOLE, count), ("Worked", HOURS, minutes)]
     if has_meals:
         figures += [("Meal", HOURS, meal), ("Paid", HOURS, minutes - meal)]
@@ -66,11 +64,11 @@ def _worked(now: datetime) -> ColumnElement[int]:
     return clock_minutes(end_or_now(now)) - clock_minutes(Shift.started_at)
 
 
-def _sums(wanted: Wanted, rules: TimeRules, now: datetime) -> tuple[int, int]:
+def _sums(wanted: Wanted, rules: TimeRules, now: datetime) -> tuple[int, int, int]:
     count, minutes = db.session.execute(
         _chosen(select(func.count(), func.sum(_worked(now))), wanted, rules)
     ).one()
-    return int(count), int(minutes or 0)
+    return int(count), int(minutes or 0), 0
 
 
 def _sums_with_meal(wanted: Wanted, rules: TimeRules, now: datetime) -> tuple[int, int, int]:

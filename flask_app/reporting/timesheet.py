@@ -1,9 +1,8 @@
 """Turns shifts into hours: the one time rule behind every screen. Pure: no database, no clock.
 
-The rule. A shift counts on the shop-local day on which it started (or, if the shop splits at midnight, each
-part on its own day). It is worth the clock minutes between its two punches, each cut to the minute as it is
-shown: 7:02:40 to 11:30:10 reads "7:02 – 11:30", is worth 4:28. So whoever adds up the times on the page gets
-the total on the page, and switching jobs loses nothing.
+The rule. A shift counts on the shop-local day on which it started. It is worth the clock minutes between its
+two punches, each cut to the minute as it is shown: 7:02:40 to 11:30:10 reads "7:02 – 11:30", is worth 4:28.
+So whoever adds up the times on the page gets the total on the page, and switching jobs loses nothing.
 
 The meal rule. Whoever works more than `meal_after` minutes on a day has up to `meal_minutes` taken off, never
 so much that working longer would pay less: 4:10 after "30 min after 4 h" loses ten minutes. It belongs to a
@@ -19,7 +18,7 @@ from datetime import date, datetime, tzinfo
 from itertools import groupby
 from typing import Any, Generic, Protocol, TypeVar
 
-from flask_app.clock import day_bounds, week_start
+from flask_app.clock import day_of, week_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +28,13 @@ class TimeRules:
     zone: tzinfo
     meal_minutes: int = 0
     meal_after: int = 0
-    split_at_midnight: bool = False
 
     def meal(self, worked: int) -> int:
         """Return the minutes of meal in `worked` minutes of one person's day."""
         return min(self.meal_minutes, max(0, worked - self.meal_after))
 
     def day_of(self, instant: datetime) -> date:
-        return instant.astimezone(self.zone).date()
+        return day_of(instant, self.zone)
 
 
 class Worked(Protocol):
@@ -57,11 +55,9 @@ def worked_minutes(start: datetime, end: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Line(Generic[S]):
-    """One shift's stretch of a day and what it is worth, up to now (`end` None) if it is still open."""
+    """One shift and what it is worth, up to now if it is still open."""
 
     shift: S
-    start: datetime
-    end: datetime | None
     minutes: int
 
 
@@ -90,16 +86,21 @@ class Day(Generic[S]):
 
     @property
     def why(self) -> str:
-        """Return one person's day as a sum: "7:02–11:30 + 12:10–15:31 − 0:30 meal"."""
-        parts = (f"{self._clock(line.start)}–{self._clock(line.end)}" for line in self.lines)
+        """Return one person's day as a sum: "7:02–11:30 + 12:10–15:31 − 0:30 meal".
+
+        An end on a later day says which; where the clocks were changed meanwhile both ends say their time.
+        """
+        parts = (self._span(line.shift.started_at, line.shift.ended_at) for line in self.lines)
         return " + ".join(parts) + (f" − {_hm(self.meal)} meal" if self.meal else "")
 
-    def _clock(self, instant: datetime | None) -> str:
-        if instant is None:
-            return "now"
-        local = instant.astimezone(self.rules.zone)
-        is_midnight_after = local.date() > self.date and (local.hour, local.minute) == (0, 0)
-        return "24:00" if is_midnight_after else f"{local.hour}:{local:%M}"
+    def _span(self, started_at: datetime, ended_at: datetime | None) -> str:
+        start = started_at.astimezone(self.rules.zone)
+        if ended_at is None:
+            return f"{start.hour}:{start:%M}–now"
+        end = ended_at.astimezone(self.rules.zone)
+        names = ("", "") if start.utcoffset() == end.utcoffset() else (f" {start:%Z}", f" {end:%Z}")
+        later = "" if end.date() == start.date() else f"{end:%a %m/%d} "
+        return f"{start.hour}:{start:%M}{names[0]}–{later}{end.hour}:{end:%M}{names[1]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,21 +166,11 @@ class Timesheet(Generic[S]):
     def _group(self, shifts: Iterable[S]) -> Iterator[Day[S]]:
         days: dict[date, list[Line[S]]] = defaultdict(list)
         for shift in shifts:
-            for line in self._stretches(shift):
-                days[self._rules.day_of(line.start)].append(line)
+            # An open shift may begin a second "from now": another host's clock was a little ahead.
+            end = shift.ended_at or max(self._now, shift.started_at)
+            line = Line(shift, worked_minutes(shift.started_at, end))
+            days[self._rules.day_of(shift.started_at)].append(line)
         yield from (Day(day, tuple(days[day]), self._rules) for day in sorted(days))
-
-    def _stretches(self, shift: S) -> Iterator[Line[S]]:
-        """Yield the shift, in one piece or cut at each midnight."""
-        # An open shift may begin a second "from now": another host's clock was a little ahead.
-        start, end = shift.started_at, shift.ended_at or max(self._now, shift.started_at)
-        while self._rules.split_at_midnight and (midnight := self._midnight_after(start)) < end:
-            yield Line(shift, start, midnight, worked_minutes(start, midnight))
-            start = midnight
-        yield Line(shift, start, shift.ended_at and end, worked_minutes(start, end))
-
-    def _midnight_after(self, instant: datetime) -> datetime:
-        return day_bounds(self._rules.day_of(instant), self._rules.zone)[1]
 
 
 def _punches(shift: Worked) -> tuple[datetime, bool, datetime]:

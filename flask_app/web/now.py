@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from flask import g
 
-from flask_app.clock import utc_now
+from flask_app.clock import day_of, utc_now
 from flask_app.config import settings
 
 
@@ -18,4 +18,4 @@ def now() -> datetime:
 
 def today() -> date:
     """Return the shop's day of this request."""
-    return now().astimezone(settings().shop_timezone).date()
+    return day_of(now(), settings().shop_timezone)

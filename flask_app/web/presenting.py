@@ -86,12 +86,7 @@ def tab_of(endpoint: str | None) -> str:
 def time_rules() -> TimeRules:
     """Return how this shop counts its hours."""
     config = settings()
-    return TimeRules(
-        config.shop_timezone,
-        meal_minutes=config.meal_minutes,
-        meal_after=config.meal_after,
-        split_at_midnight=config.split_at_midnight,
-    )
+    return TimeRules(config.shop_timezone, meal_minutes=config.meal_minutes, meal_after=config.meal_after)
 
 
 def static_url(name: str) -> str:

@@ -8,7 +8,7 @@ import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_app.clock import day_bounds, last_time_of_day, next_time_of_day, utc_now, week_start
+from flask_app.clock import day_bounds, day_of, last_time_of_day, next_time_of_day, utc_now, week_start
 
 NEW_YORK = ZoneInfo("America/New_York")
 SPRING, AUTUMN = date(2026, 3, 8), date(2026, 11, 1)
@@ -50,6 +50,20 @@ def test_days_follow_each_other_without_gap_or_overlap(day, zone):
 def test_every_instant_lies_in_the_day_that_clocks_show(instant, zone):
     start, end = day_bounds(instant.astimezone(zone).date(), zone)
     assert start <= instant < end
+
+
+@given(instants, zones)
+def test_the_day_of_an_instant_is_the_date_that_clocks_show(instant, zone):
+    assert day_of(instant, zone) == instant.astimezone(zone).date()
+
+
+def test_a_day_that_has_begun_goes_on_where_clocks_go_back_over_midnight():
+    zone = ZoneInfo("America/St_Johns")  # 2010-11-07: 00:01 became 23:01 of the day before
+    begins, ends = day_bounds(date(2010, 11, 7), zone)
+    assert ends - begins == timedelta(hours=25)
+    shown_again = begins + timedelta(minutes=30)
+    assert shown_again.astimezone(zone).date() == date(2010, 11, 6)
+    assert day_of(shown_again, zone) == date(2010, 11, 7)
 
 
 @given(times, instants, zones)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flask_app.config import Config, ConfigError
+from flask_app.config import Config, ConfigError, retired_settings
 from flask_app.config.config import DATAVERSE_REQUIRED, PUBLIC_CLOUD, SETTINGS
 from flask_app.models.database import PROJECT
 
@@ -206,3 +206,12 @@ def test_every_setting_stands_in_the_example_and_the_readme(name):
 def test_the_example_names_no_setting_that_does_not_exist():
     names = re.findall(r"^([A-Z_]+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE)
     assert set(names) <= set(SETTINGS)
+
+
+@pytest.mark.parametrize("value", ["true", "false", "nonsense"])
+def test_a_setting_that_is_gone_is_told_and_stops_nothing(value):
+    environ = {**REAL, "SPLIT_AT_MIDNIGHT": value}
+    (sentence,) = retired_settings(environ)
+    assert sentence.startswith("SPLIT_AT_MIDNIGHT is no setting any more and has no effect")
+    assert Config.from_env(environ) == Config.from_env(REAL)
+    assert retired_settings({**REAL, "SPLIT_AT_MIDNIGHT": " "}) == []

@@ -2,13 +2,15 @@
 
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
+from flask_app.clock import day_bounds, day_of
 from flask_app.models import Job, Shift, User, db
 from flask_app.reporting.hours import PersonDay, Selection, read_person_days, timesheet_of
 from flask_app.reporting.timesheet import TimeRules, Timesheet
@@ -22,7 +24,6 @@ rules = st.builds(
     zone=st.sampled_from([NEW_YORK, ZoneInfo("Australia/Lord_Howe"), ZoneInfo("UTC")]),
     meal_minutes=st.sampled_from([0, 30, 45]),
     meal_after=st.sampled_from([0, 240]),
-    split_at_midnight=st.booleans(),
 )
 shift_lists = st.lists(
     st.tuples(st.integers(0, SPAN), st.integers(0, 50 * 3600) | st.none(), st.integers(0, 2)), max_size=12
@@ -34,13 +35,13 @@ def shop(app_context, cast, add_job):
     return (cast.ana, cast.luis, cast.grace), add_job("4512")
 
 
-def punched(people, job, drawn) -> list[Shift]:
+def punched(people, job, drawn, begin_of_all=BEGIN) -> list[Shift]:
     """Replace every shift: these overlap freely, the time rule does not mind. One may be open per person."""
     db.session.rollback()
     db.session.execute(Shift.__table__.delete())
     rows, on = [], set()
     for start, length, who in drawn:
-        begin = BEGIN + timedelta(seconds=start)
+        begin = begin_of_all + timedelta(seconds=start)
         end = None if length is None and who not in on else begin + timedelta(seconds=length or 0)
         on |= {who} if end is None else set()
         row = {"created_at": begin, "updated_at": end, "job_id": job, "user_id": people[who], "note": ""}
@@ -57,17 +58,12 @@ def by_hand(shifts, selection: Selection, rule: TimeRules, now: datetime) -> lis
     for user_id, mine in sorted(people.items()):
         sheet = Timesheet(mine, rules=rule, now=now, between=(selection.first, selection.last))
         for day in sheet.days:
-            began = sum(line.start == line.shift.started_at for line in day.lines)
-            found.append(PersonDay(user_id, day.date, began, day.minutes, day.meal))
+            found.append(PersonDay(user_id, day.date, len(day.lines), day.minutes, day.meal))
     return found
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(drawn=shift_lists, rule=rules, first=st.integers(0, 8), days=st.integers(0, 8))
-@example(  # over both midnights of the day of 25 hours
-    drawn=[(19 * 3600, 40 * 3600, 0)], rule=TimeRules(NEW_YORK, split_at_midnight=True), first=0, days=8
-)
-@example(drawn=[(0, 0, 0)], rule=TimeRules(NEW_YORK, split_at_midnight=True), first=0, days=0)
 def test_sql_and_python_agree_on_every_persons_days(shop, drawn, rule, first, days):
     people, job = shop
     begin = date(2026, 10, 29) + timedelta(days=first)
@@ -80,6 +76,43 @@ def test_sql_and_python_agree_on_every_persons_days(shop, drawn, rule, first, da
     assert [(day.date, day.minutes, day.meal) for day in sheet.days] == [
         (day.day, day.minutes, day.meal) for day in mine
     ]
+
+
+@cache
+def changed_days(name: str) -> list[date]:
+    """The days since 2000 that have not 24 hours in a zone."""
+    zone, day, found = ZoneInfo(name), date(2000, 1, 1), []
+    while day < date(2032, 1, 1):
+        begins, ends = day_bounds(day, zone)
+        if ends - begins != timedelta(hours=24):
+            found.append(day)
+        day += timedelta(days=1)
+    return found
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(name=st.sampled_from(sorted(available_timezones())), nth=st.integers(0, 80), drawn=shift_lists)
+@example(name="America/Havana", nth=-1, drawn=[(79200, 3600, 0), (86340, 60, 1), (90000, 7200, 2)])
+@example(name="Asia/Beirut", nth=-1, drawn=[(82800, 3600, 0), (86400, 60, 1), (90000, 7200, 2)])
+@example(name="America/St_Johns", nth=1, drawn=[(86400 + n * 900, 60, 0) for n in range(9)])  # 0:01 was 23:01
+@example(name="Australia/Lord_Howe", nth=-1, drawn=[(86400 + n * 1800, 60, 0) for n in range(8)])
+@example(name="Pacific/Apia", nth=3, drawn=[(n * 7200, 60, 0) for n in range(24)])  # a day was left out
+def test_sql_and_python_agree_wherever_clocks_are_changed(shop, name, nth, drawn):
+    """Each stretch of days around a change, cut anywhere: no minute is lost and none counts twice."""
+    zone, days = ZoneInfo(name), changed_days(name)
+    if not days:
+        return
+    day, rule = days[nth % len(days)], TimeRules(zone)
+    begin = day_bounds(day - timedelta(days=1), zone)[0]
+    now = begin + timedelta(seconds=SPAN)
+    shifts = punched(*shop, drawn, begin)
+    total = 0
+    for first, last in ((day - timedelta(days=9), day - timedelta(days=1)), (day, day), (day, now.date())):
+        selection = Selection(first + timedelta(days=last == now.date()), last)
+        found = read_person_days(selection, rule, now=now)
+        assert found == by_hand(shifts, selection, rule, now)
+        total += sum(one.shifts for one in found)
+    assert total == sum(day_of(shift.started_at, zone) <= now.date() for shift in shifts)
 
 
 def test_a_selection_of_a_department_or_a_job_has_no_others_hours(shop, cast, add_job):

@@ -150,14 +150,15 @@ def test_the_meal_is_taken_once_from_a_persons_day_and_never_makes_more_work_wor
     assert Timesheet([morning, afternoon, other], rules=rules, now=NOW).meal == 60
 
 
-def test_a_shop_that_splits_at_midnight_counts_each_part_on_its_own_day():
-    night = Punches(utc(2026, 10, 31, 23, 0), utc(2026, 11, 2, 6, 0))  # 7 PM, over a day of 25 hours, to 1 AM
-    rules = TimeRules(NEW_YORK, split_at_midnight=True)
-    days = Timesheet([night], rules=rules, now=NOW).days
-    assert [(day.date, day.minutes) for day in days] == [
-        (date(2026, 10, 31), 300),
-        (date(2026, 11, 1), 25 * 60),
-        (date(2026, 11, 2), 60),
-    ]
-    assert days[0].why == "19:00–24:00"
-    assert sum(day.minutes for day in days) == sheet(night).minutes
+@pytest.mark.parametrize(
+    ("start", "end", "why"),
+    [
+        (utc(2026, 11, 23, 12, 2), utc(2026, 11, 24, 20, 31), "7:02–Tue 11/24 15:31"),
+        (utc(2026, 11, 24, 3, 0), utc(2026, 11, 24, 5, 0), "22:00–Tue 11/24 0:00"),
+        (utc(2026, 11, 1, 5, 20), utc(2026, 11, 1, 6, 10), "1:20 EDT–1:10 EST"),
+        (utc(2026, 3, 8, 6, 50), utc(2026, 3, 8, 7, 10), "1:50 EST–3:10 EDT"),
+        (utc(2026, 11, 23, 12, 2), None, "7:02–now"),
+    ],
+)
+def test_a_day_says_when_its_shifts_ended_if_that_is_not_plain(start, end, why):
+    assert sheet(Punches(start, end)).days[0].why == why

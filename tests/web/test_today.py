@@ -65,7 +65,6 @@ def test_a_night_shift_is_in_but_its_hours_are_yesterdays(app, cast, punch):
     today = board(app)
     assert names(today.running) == ["Ana Duarte"]
     assert (today.total("started"), today.total("minutes")) == (0, 0)
-    assert board(app, split_at_midnight=True).total("minutes") == 600
     assert names(today.expected) == ["Luis Romero"]
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import openpyxl
 import pytest
 import time_machine
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
@@ -34,7 +34,6 @@ rules = st.builds(
     zone=st.just(NEW_YORK),
     meal_minutes=st.sampled_from([0, 30]),
     meal_after=st.just(240),
-    split_at_midnight=st.booleans(),
 )
 
 
@@ -62,7 +61,6 @@ def punched(shop, drawn) -> list[Shift]:
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(drawn=drawn_shifts, rule=rules)
-@example(drawn=[(2 * 86400, 50 * 3600, 0, 0)], rule=TimeRules(NEW_YORK, 30, 240, True))
 def test_every_report_tells_what_the_timesheet_tells(app_context, shop, drawn, rule):
     people, jobs = shop
     sheet = Timesheet(punched(shop, drawn), rules=rule, now=NOW)
