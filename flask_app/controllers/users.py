@@ -197,7 +197,9 @@ def _stay_logged_in(person: User) -> None:
 
 
 def _as_form(person: User) -> dict[str, str]:
-    fields = ("first_name", "last_name", "email", "department", "hire_date", "leave_date")
+    fields = (
+        "first_name", "last_name", "email", "employee_number", "department", "hire_date", "leave_date",
+    )  # fmt: skip
     texts = {field: str(getattr(person, field) or "") for field in fields}
     return {**texts, **({"on_active_roster": "on"} if person.on_active_roster else {})}
 

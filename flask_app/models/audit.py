@@ -99,8 +99,13 @@ class Audit(Base):
         query = query if wanted.end is None else query.where(cls.at < wanted.end)
         query = query if wanted.before is None else query.where(cls.id < wanted.before)
         for word in plain(wanted.words).split()[:8]:
+            named = select(User.id).where(*User.having(word))
             query = query.where(
-                or_(cls.subject.icontains(word, autoescape=True), cls.reason.icontains(word, autoescape=True))
+                or_(
+                    cls.subject.icontains(word, autoescape=True),
+                    cls.reason.icontains(word, autoescape=True),
+                    cls.person_id.in_(named),
+                )
             )
         return db.session.scalars(query).all()
 

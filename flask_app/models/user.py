@@ -6,12 +6,13 @@ from datetime import date, datetime
 from typing import Any, Self
 
 from flask_bcrypt import Bcrypt
-from sqlalchemy import String, func, select
+from sqlalchemy import ColumnElement, String, func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from flask_app.models.database import Base, db
 from flask_app.models.errors import ValidationError
+from flask_app.models.names import KEY_MAX, folded, name_key, shown_name, tell_apart
 from flask_app.models.types import UtcDateTime, exact_string, plain
 
 ADMINISTRATIVE = "ADMINISTRATIVE"
@@ -25,8 +26,14 @@ DEPARTMENTS = {
 PASSWORD_MIN_CHARACTERS = 8
 PASSWORD_MAX_BYTES = 72  # bcrypt reads no further; bcrypt 5 raises instead of cutting silently
 EMAIL_TAKEN = "There is already an account with this e-mail."
+EMPLOYEE_NUMBER_MAX = 20
 
 bcrypt = Bcrypt()
+
+
+def _key_of_new(context: Any) -> str:
+    values = context.get_current_parameters()
+    return name_key(values["first_name"], values["last_name"])
 
 
 class User(Base):
@@ -37,6 +44,13 @@ class User(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     first_name: Mapped[str] = mapped_column(String(100))
     last_name: Mapped[str] = mapped_column(String(100))
+    name_key: Mapped[str] = mapped_column(  # see name_key()
+        exact_string(KEY_MAX), default=_key_of_new, server_default="", index=True
+    )
+    told_apart_by: Mapped[str] = mapped_column(String(255), default="", server_default="")  # see tell_apart()
+    employee_number: Mapped[str | None] = mapped_column(  # the payroll's; None: has none
+        exact_string(EMPLOYEE_NUMBER_MAX), index=True, unique=True
+    )
     email: Mapped[str] = mapped_column(exact_string(255), unique=True)  # in lower case
     password: Mapped[str] = mapped_column(String(255))
     department: Mapped[str] = mapped_column(String(40))
@@ -50,14 +64,20 @@ class User(Base):
     must_change_password: Mapped[bool] = mapped_column(default=False)  # an admin gave them this one
     epoch: Mapped[int] = mapped_column(default=0)  # raised to end every session of this user
 
+    @validates("first_name", "last_name")
+    def _keep_key(self, field: str, name: str) -> str:
+        names = {"first_name": self.first_name or "", "last_name": self.last_name or "", field: name}
+        self.name_key = name_key(**names)
+        return name
+
     @property
     def name(self) -> str:
-        return f"{self.first_name} {self.last_name}"
+        return full_name(self.first_name, self.last_name, self.told_apart_by)
 
     @property
     def short_name(self) -> str:
         """First name and initial, as on the shop's boards: "Luis R."."""
-        return f"{self.first_name} {self.last_name[:1]}."
+        return full_name(self.first_name, f"{self.last_name[:1]}.", self.told_apart_by)
 
     @property
     def department_name(self) -> str:
@@ -87,7 +107,8 @@ class User(Base):
         user.on_active_roster = not user.is_admin  # admins are rarely expected at the clock
         user._store_password(form["password"])
         db.session.add(user)
-        _flush_unique_email()
+        _flush_unique()
+        _tell_apart({user.name_key})
         return user
 
     def edit(self, form: Mapping[str, str], *, at: datetime) -> None:
@@ -103,10 +124,12 @@ class User(Base):
             if self.is_admin:
                 self._refuse_if_last_admin("department")
             self.epoch += 1
+        before = self.name_key
         for field, value in values.items():
             setattr(self, field, value)
         self.updated_at = at
-        _flush_unique_email()
+        _flush_unique()
+        _tell_apart({before, self.name_key})
 
     def set_password(self, password: str, *, at: datetime) -> None:
         """Replace the password and end every session that was opened with the old one."""
@@ -153,18 +176,25 @@ class User(Base):
         order = (
             cls.deleted_date.is_not(None),
             cls.approved_at.is_not(None),
-            cls.first_name,
-            cls.last_name,
-            cls.id,
+            *cls.by_name(),
         )
         return db.session.scalars(select(cls).order_by(*order)).all()
 
     @classmethod
     def names(cls) -> dict[int, str]:
         """Everybody's name by id, in the order of names."""
-        query = select(cls.id, cls.first_name, cls.last_name)
-        rows = db.session.execute(query.order_by(cls.first_name, cls.last_name, cls.id))
-        return {user_id: f"{first} {last}" for user_id, first, last in rows}
+        query = select(cls.id, cls.first_name, cls.last_name, cls.told_apart_by).order_by(*cls.by_name())
+        return {user_id: full_name(*names) for user_id, *names in db.session.execute(query)}
+
+    @classmethod
+    def by_name(cls) -> tuple[Any, ...]:
+        """What every list of people is sorted by, the same on every engine."""
+        return cls.name_key, cls.id
+
+    @classmethod
+    def having(cls, search: str) -> list[ColumnElement[bool]]:
+        """The rule that a name has every word of `search` somewhere, whatever its accents and case."""
+        return [cls.name_key.contains(word, autoescape=True) for word in folded(search).split()[:8]]
 
     @classmethod
     def numbered(cls, text: str) -> Self | None:
@@ -189,6 +219,11 @@ class User(Base):
         """Return the person, re-read and locked until the transaction ends: one punch at a time."""
         query = select(cls).where(cls.id == user_id).with_for_update()
         return db.session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def full_name(first_name: str, last_name: str, told_apart_by: str) -> str:
+    """Return a person's name as every page and file shows it."""
+    return shown_name(first_name, last_name, told_apart_by, DEPARTMENTS)
 
 
 def normal_email(email: str) -> str:
@@ -230,6 +265,12 @@ def _clean(form: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     }
     values["email"] = normal_email(values["email"])
     problems = {}
+    if "employee_number" in form:
+        values["employee_number"] = plain(form["employee_number"]) or None
+        if len(values["employee_number"] or "") > EMPLOYEE_NUMBER_MAX:
+            problems["employee_number"] = (
+                f"This number is too long: at most {EMPLOYEE_NUMBER_MAX} characters."
+            )
     for field, label in (("first_name", "first name"), ("last_name", "last name")):
         if not values[field]:
             problems[field] = f"The {label} is missing."
@@ -258,8 +299,19 @@ def _employment(form: Mapping[str, str], problems: dict[str, str]) -> dict[str, 
     return values
 
 
-def _flush_unique_email() -> None:
+def _flush_unique() -> None:
     try:
         db.session.flush()
-    except IntegrityError:
+    except IntegrityError as taken:
+        # The key's name comes last on both engines, after what somebody typed.
+        if str(taken.orig).rstrip("')\"").endswith("employee_number"):
+            raise ValidationError({"employee_number": "Somebody else has this employee number."}) from None
         raise ValidationError({"email": EMAIL_TAKEN}) from None
+
+
+def _tell_apart(name_keys: set[str]) -> None:
+    """Tell all who bear these names apart. Their rows are locked: two who come at once see each other."""
+    for key in sorted(name_keys):
+        query = select(User).where(User.name_key == key).order_by(User.id).with_for_update()
+        tell_apart(db.session.scalars(query.execution_options(populate_existing=True)).all())
+    db.session.flush()

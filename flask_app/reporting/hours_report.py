@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from flask_app.clock import week_start
 from flask_app.models.database import db
-from flask_app.models.user import DEPARTMENTS, User
+from flask_app.models.user import DEPARTMENTS, User, full_name
 from flask_app.reporting.hours import PersonDay, Selection, read_person_days
 from flask_app.reporting.report import HOURS, WHOLE, Column, Report, Row, listed
 from flask_app.reporting.timesheet import TimeRules
@@ -59,7 +59,8 @@ def _department(
     for person in members:
         cells = _cells(sums[person.id], slots, meals)
         ids = {"person": person.id, "days": spans}
-        yield Row((f"{person.first_name} {person.last_name}", name, *cells), ids)
+        shown = full_name(person.first_name, person.last_name, person.told_apart_by)
+        yield Row((shown, name, *cells), ids)
     whole = _added([sums[person.id] for person in members])
     yield Row((f"{name}, together", "", *_cells(whole, slots, meals)), is_group=True)
 
@@ -87,8 +88,8 @@ def _cells(figures: Figures, slots: Sequence[date], meals: bool) -> list[int | N
 
 
 def _people(ids: set[int]) -> Sequence[Any]:
-    query = select(User.id, User.first_name, User.last_name, User.department)
-    rows = db.session.execute(query.order_by(User.department, User.first_name, User.last_name, User.id))
+    query = select(User.id, User.first_name, User.last_name, User.told_apart_by, User.department)
+    rows = db.session.execute(query.order_by(User.department, *User.by_name()))
     return [row for row in rows if row.id in ids]
 
 

@@ -12,7 +12,7 @@ from flask_app.models.database import db
 from flask_app.models.job import Job
 from flask_app.models.shift import Shift, end_or_now
 from flask_app.models.types import clock_minutes
-from flask_app.models.user import DEPARTMENTS, User
+from flask_app.models.user import DEPARTMENTS, User, full_name
 from flask_app.reporting.hours import Selection, person_days
 from flask_app.reporting.report import DAY, HOURS, INSTANT, WHOLE, Column, Report, Row, Section
 from flask_app.reporting.timesheet import TimeRules
@@ -102,10 +102,9 @@ def _chosen(query: Any, wanted: Wanted, rules: TimeRules) -> Any:
 def _rows(wanted: Wanted, rules: TimeRules, now: datetime, limit: int | None, offset: int) -> Iterable[Row]:
     """Yield the lines; all of them (limit None) come by a cursor of the server, in chunks."""
     query = select(
-        Shift.id, Shift.user_id, Shift.job_id, User.first_name, User.last_name, User.department,
-        Job.im_number, Job.general_contractor, Shift.started_at, Shift.ended_at, _worked(now),
-        Shift.edited_at,
-        Shift.assumed_at, Shift.note,
+        Shift.id, Shift.user_id, Shift.job_id, User.first_name, User.last_name, User.told_apart_by,
+        User.department, Job.im_number, Job.general_contractor, Shift.started_at, Shift.ended_at,
+        _worked(now), Shift.edited_at, Shift.assumed_at, Shift.note,
     )  # fmt: skip
     order = _order(wanted.sort, now)
     if limit is None:
@@ -124,13 +123,15 @@ def _rows(wanted: Wanted, rules: TimeRules, now: datetime, limit: int | None, of
 
 
 def _row(row: Any, rules: TimeRules) -> Row:
-    shift_id, user_id, job_id, first, last, department, number, contractor, start, end, worked = row[:11]
-    edited, assumed, note = row[11:]
+    shift_id, user_id, job_id, first, last, apart, department, number, contractor, start, end, worked = row[
+        :12
+    ]
+    edited, assumed, note = row[12:]
     marks = [word for word, is_so in (("Edited", edited), ("Assumed end", assumed)) if is_so]
     marks += [] if end else ["On the clock"]
     cells = (
-        rules.day_of(start), f"{first} {last}", DEPARTMENTS.get(department, department), number, contractor,
-        start, end, int(worked), ", ".join(marks), note,
+        rules.day_of(start), full_name(first, last, apart), DEPARTMENTS.get(department, department), number,
+        contractor, start, end, int(worked), ", ".join(marks), note,
     )  # fmt: skip
     return Row(cells, {"shift": shift_id, "person": user_id, "job": job_id})
 
@@ -139,7 +140,7 @@ def _order(sort: str, now: datetime) -> list[Any]:
     """Return what to sort by; the latest shift comes first where that leaves a choice."""
     latest = [Shift.started_at.desc(), Shift.id.desc()]
     columns: dict[str, list[Any]] = {
-        "person": [User.first_name, User.last_name],
+        "person": [*User.by_name()],
         "department": [User.department],
         "job": [Job.im_number],
         "worked": [_worked(now)],

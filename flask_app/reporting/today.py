@@ -12,7 +12,7 @@ from flask_app.models.database import db
 from flask_app.models.dismissal import Dismissal
 from flask_app.models.job import Job
 from flask_app.models.shift import Shift
-from flask_app.models.user import DEPARTMENTS, User
+from flask_app.models.user import DEPARTMENTS, User, full_name
 from flask_app.reporting.hours import PersonDay, Selection, read_person_days
 from flask_app.reporting.timesheet import TimeRules
 
@@ -100,13 +100,13 @@ def read_today(day: date, rules: TimeRules, *, now: datetime) -> Today:
 
 
 def _running() -> list[Running]:
-    name = User.first_name + " " + User.last_name
     query = select(
-        Shift.id, Shift.user_id, name, User.department, Shift.job_id, Job.im_number, Shift.started_at,
-        Shift.edited_at,
+        Shift.id, Shift.user_id, User.first_name, User.last_name, User.told_apart_by, User.department,
+        Shift.job_id, Job.im_number, Shift.started_at, Shift.edited_at,
     )  # fmt: skip
     query = query.join(Shift.user).join(Shift.job).where(Shift.open_for > 0)
-    return [Running(*row) for row in db.session.execute(query.order_by(Shift.started_at, Shift.id))]
+    rows = db.session.execute(query.order_by(Shift.started_at, Shift.id))
+    return [Running(shift, user, full_name(*row[:3]), *row[3:]) for shift, user, *row in rows]
 
 
 def _punches(day: date, rules: TimeRules) -> dict[int, Any]:
@@ -124,10 +124,10 @@ def _people(also: set[int]) -> Sequence[Any]:
     """Whoever is not in: everybody active, and whoever else worked."""
     active = (User.approved_at.is_not(None)) & (User.deleted_date.is_(None))
     columns = (
-        User.id, User.first_name, User.last_name, User.department, User.on_active_roster, User.hire_date,
-        User.leave_date, active.label("active"),
+        User.id, User.first_name, User.last_name, User.told_apart_by, User.department, User.on_active_roster,
+        User.hire_date, User.leave_date, active.label("active"),
     )  # fmt: skip
-    query = select(*columns).order_by(User.first_name, User.last_name, User.id)
+    query = select(*columns).order_by(*User.by_name())
     query = query.where(User.id.not_in(select(Shift.user_id).where(Shift.open_for > 0)))
     return [row for row in db.session.execute(query) if row.active or row.id in also]
 
@@ -136,7 +136,7 @@ def _person(row: Any, worked: dict[int, PersonDay], punches: dict[int, Any]) -> 
     _, first, last = punches.get(row.id, (0, None, None))
     hours = worked.get(row.id)
     minutes, meal = (hours.minutes, hours.meal) if hours else (0, 0)
-    name = f"{row.first_name} {row.last_name}"
+    name = full_name(row.first_name, row.last_name, row.told_apart_by)
     return Person(row.id, name, row.department, first, last, minutes, meal)
 
 

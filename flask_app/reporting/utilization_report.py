@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from flask_app.models.database import db
 from flask_app.models.shop_rules import Holiday
-from flask_app.models.user import DEPARTMENTS, User
+from flask_app.models.user import DEPARTMENTS, User, full_name
 from flask_app.reporting.hours import Selection, person_days
 from flask_app.reporting.report import HOURS, PERCENT, WHOLE, Column, Report, Row, listed
 from flask_app.reporting.timesheet import TimeRules
@@ -73,12 +73,13 @@ def _worked(selection: Selection, rules: TimeRules, now: datetime) -> dict[int, 
 def _people(selection: Selection) -> Sequence[Any]:
     active = User.approved_at.is_not(None) & User.deleted_date.is_(None)
     query = select(
-        User.id, User.first_name, User.last_name, User.department, User.hire_date, User.leave_date,
+        User.id, User.first_name, User.last_name, User.told_apart_by, User.name_key, User.department,
+        User.hire_date, User.leave_date,
         (active & User.on_active_roster).label("expected"),
     )  # fmt: skip
     if selection.department is not None:
         query = query.where(User.department == selection.department)
-    return db.session.execute(query.order_by(User.first_name, User.last_name, User.id)).all()
+    return db.session.execute(query.order_by(*User.by_name())).all()
 
 
 def _line(person: Any, worked: Any, days: Sequence[date]) -> dict[str, Any]:
@@ -86,8 +87,10 @@ def _line(person: Any, worked: Any, days: Sequence[date]) -> dict[str, Any]:
     mine = days if (first, last) == (date.min, date.max) else [d for d in days if first <= d <= last]
     _, shifts, minutes, meal = worked or (0, 0, 0, 0)
     return {
-        "id": person.id, "name": f"{person.first_name} {person.last_name}", "department": person.department,
-        "expected": person.expected, "shifts": int(shifts), "minutes": int(minutes), "meal": int(meal),
+        "id": person.id, "key": person.name_key,
+        "name": full_name(person.first_name, person.last_name, person.told_apart_by),
+        "department": person.department, "expected": person.expected, "shifts": int(shifts),
+        "minutes": int(minutes), "meal": int(meal),
         "possible": POSSIBLE_MINUTES * len(mine),
     }  # fmt: skip
 
@@ -113,11 +116,11 @@ def _rows(lines: list[dict[str, Any]], meals: bool, sort: str) -> list[Row]:
     """Sorted as asked; by department (the usual order) with what each department has together."""
     if sort:
         order = {
-            "person": lambda line: line["name"].casefold(),
+            "person": lambda line: line["key"],
             "department": lambda line: line["department"],
             "worked": lambda line: line["minutes"],
             "utilization": lambda line: utilization(line["minutes"], line["possible"]) or 0.0,
-        }.get(sort.lstrip("-"), lambda line: line["name"].casefold())
+        }.get(sort.lstrip("-"), lambda line: line["key"])
         ordered = sorted(lines, key=order, reverse=sort.startswith("-"))
         return [_row(line, meals) for line in ordered]
     rows: list[Row] = []

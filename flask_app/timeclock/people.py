@@ -12,7 +12,10 @@ from flask_app.models.shift import Shift
 from flask_app.models.user import ADMINISTRATIVE, DEPARTMENTS, User
 from flask_app.timeclock.shift_changes import punch_out_for
 
-_FIELDS = ("first_name", "last_name", "email", "department", "on_active_roster", "hire_date", "leave_date")
+_FIELDS = (
+    "first_name", "last_name", "email", "employee_number", "department", "on_active_roster", "hire_date",
+    "leave_date",
+)  # fmt: skip
 _CHANGED_PASSWORD = {"password": ("set", "set anew")}  # that it was, never what it is
 
 
@@ -25,7 +28,8 @@ def register(form: Mapping[str, str], *, at: datetime, approved: bool) -> User:
         problems["confirm_password"] = "The two passwords differ."  # noqa: S105  # a sentence
     if problems:
         raise ValidationError(problems)
-    user = User.create(form, at=at, approved=approved)
+    own = {field: text for field, text in form.items() if field != "employee_number"}  # the office gives it
+    user = User.create(own, at=at, approved=approved)
     _write_down(ADDED, user, {}, by=user, at=at, reason="Made the account.")
     return user
 

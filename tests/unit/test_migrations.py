@@ -217,3 +217,20 @@ def test_what_dataverse_says_of_name_and_address_is_joined_too(engine):
     migrations.downgrade(engine, "0019")
     assert json.loads(column(engine, "SELECT row_read FROM sync_leftovers")[0])["job_name"] == "Pier, 3 Ash"
     assert json.loads(column(engine, "SELECT dataverse_says FROM jobs")[0])["job_name"] == "Annex, 2 Oak"
+
+
+def test_people_who_are_there_already_get_their_keys_and_are_told_apart(engine):
+    migrations.upgrade(engine, "0021")
+    person = (
+        "INSERT INTO users (id, first_name, last_name, email, password, department, created_at, epoch) VALUES"
+        " ({0}, '{1}', '{2}', 'p{0}@shop.example', 'x', '{3}', '2026-11-23 12:00:00', 0)"
+    )
+    rows = [(1, "José", "Núñez", "CUT_SHOP"), (2, "jose", "nunez", "PAINT_SHOP")]
+    rows += [(3, "Ana", "Ek", "CUT_SHOP")]
+    run(engine, *(person.format(*row) for row in rows))
+    migrations.upgrade(engine)
+    with engine.connect() as connection:
+        query = text("SELECT name_key, told_apart_by, employee_number FROM users ORDER BY id")
+        assert [tuple(row) for row in connection.execute(query)] == [
+            ("jose nunez", "CUT_SHOP", None), ("jose nunez", "PAINT_SHOP", None), ("ana ek", "", None),
+        ]  # fmt: skip

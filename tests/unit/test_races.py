@@ -90,6 +90,8 @@ def test_an_e_mail_gets_one_account_from_two_processes(race, cast):
     before = count(User)
     made = race("same_people", emails, [email.upper() for email in emails])
     assert sum(made) == count(User) - before == 60
+    namesakes = db.session.scalars(select(User).where(User.name_key == "a b")).all()
+    assert {one.told_apart_by for one in namesakes} == set(emails)  # though they came at the same moment
 
 
 def test_two_admins_who_remove_each_other_leave_one(race, cast):

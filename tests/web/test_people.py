@@ -234,3 +234,43 @@ def test_a_person_who_does_not_exist_is_a_page_that_says_so(grace, method, user_
 def test_no_page_shows_a_password_or_its_hash(app, grace, cast):
     pages = [grace.get(address).text for address in ("/manage_users", f"/edit/user/{cast.ana}")]
     assert not [page for page in pages if "$2b$" in page or PASSWORD in page]
+
+
+def test_an_employee_number_is_kept_shown_and_written_down(app, grace, cast):
+    form = {**ANA, "employee_number": "E-104"}
+    page = grace.post(f"/update/user/{cast.ana}", data=form, follow_redirects=True)
+    assert "E-104" in page.text
+    assert 'value="E-104"' in grace.get(f"/edit/user/{cast.ana}").text
+    assert "Employee number" in grace.get(f"/admin/audit?person={cast.ana}").text
+    again = grace.post("/create/user", data={**FORM, "employee_number": "E-104"})
+    assert (again.status_code, "Somebody else has this employee number." in again.text) == (422, True)
+
+
+def test_nobody_gives_oneself_an_employee_number(app, cast):
+    form = {**FORM, "confirm_password": PASSWORD, "employee_number": "E-1"}
+    app.test_client().post("/register", data=form)
+    assert person(app, FORM["email"]).employee_number is None
+
+
+def test_namesakes_are_told_apart_on_every_page_that_lists_them(app, grace, cast, add_job):
+    grace.post("/create/user", data={**FORM, "first_name": "Ana", "last_name": "Duarte"})
+    job_id = add_job()
+    with app.app_context():
+        job = db.session.get_one(Job, job_id)
+        for ana in db.session.scalars(select(User).where(User.first_name == "Ana")).all():
+            committing(lambda ana=ana: Shift.start(ana, job, at=NOW))
+    day = "from=2026-11-23&to=2026-11-23"
+    pages = ("/manage_users", "/todays_activity", "/end_of_day", f"/reports/shifts?{day}",
+             f"/reports/hours?{day}", "/reports/quarterly", "/admin/audit", "/new/shift",
+             "/admin/assign_shift", "/admin/stale_shifts")  # fmt: skip
+    for page in pages:
+        text = grace.get(page).text
+        assert ("Ana Duarte (Cut shop)" in text, "Ana Duarte (CNC shop)" in text) == (True, True), page
+    file = grace.get("/reports/hours?from=2026-11-23&to=2026-11-23&format=csv").text
+    assert "Ana Duarte (Cut shop)" in file
+
+
+def test_a_change_is_found_by_a_name_without_its_accents(app, grace):
+    grace.post("/create/user", data={**FORM, "first_name": "José", "last_name": "Núñez"})
+    page = grace.get("/admin/audit?q=jose+nunez").text
+    assert "José Núñez" in re.sub("<select.*?</select>", "", page, flags=re.DOTALL)
