@@ -7,7 +7,7 @@ run: .venv/run
 	$(BIN)/python server.py
 
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: .venv/test
 	$(BIN)/ruff check .
