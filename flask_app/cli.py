@@ -10,6 +10,7 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import OperationalError
 
 from flask_app import migrations
+from flask_app.adopt.command import adopt
 from flask_app.clock import utc_now
 from flask_app.dataverse.service import InvalidRow
 from flask_app.models import committing, db
@@ -30,7 +31,7 @@ database = AppGroup("db", help="The database's schema.")
 
 
 def init_app(app: Flask) -> None:
-    for command in (create_user, sync_jobs, database):
+    for command in (create_user, sync_jobs, adopt, database):
         app.cli.add_command(command)
 
 

@@ -15,6 +15,7 @@ RANKS = {  # the longest beginning that fits a module's name decides; one name h
     "flask_app.utils.scheduler_tasks": 7,
     "flask_app.web": 6,
     "flask_app.sync": 5,
+    "flask_app.adopt": 5,
     "flask_app.timeclock": 4,
     "flask_app.reporting": 4,
     "flask_app.migrations": 4,
@@ -27,6 +28,7 @@ ONE_ROOM = ({"flask_app.controllers", "flask_app.utils.scheduler_tasks"},)  # a 
 STRANGERS = ({"flask_app.models", "flask_app.dataverse"},)
 NO_REQUEST = ("flask_app.models", "flask_app.timeclock", "flask_app.reporting", "flask_app.sync")
 CLOCK_EDGES = {  # who may ask flask_app.clock what time it is; everybody else is told
+    "flask_app.adopt.command",
     "flask_app.cli",
     "flask_app.dataverse.answers",  # how long Dataverse wants to be left alone
     "flask_app.demo",

@@ -1,5 +1,6 @@
 """The shop's entities, their rules and their named queries. Importing this package declares every table."""
 
+from flask_app.models.adopted_row import AdoptedRow
 from flask_app.models.audit import Audit
 from flask_app.models.correction import Correction
 from flask_app.models.database import Base, committing, db
@@ -13,6 +14,6 @@ from flask_app.models.task_run import TaskRun
 from flask_app.models.user import User
 
 __all__ = [
-    "Audit", "Base", "Correction", "DepartmentRule", "Dismissal", "Holiday", "Job", "LoginAttempt", "Shift",
-    "SyncRun", "SyncSkip", "TaskRun", "User", "committing", "db",
+    "AdoptedRow", "Audit", "Base", "Correction", "DepartmentRule", "Dismissal", "Holiday", "Job",
+    "LoginAttempt", "Shift", "SyncRun", "SyncSkip", "TaskRun", "User", "committing", "db",
 ]  # fmt: skip
