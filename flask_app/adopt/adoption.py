@@ -23,6 +23,7 @@ from flask_app.adopt.target import (
     Written,
     gone_shifts,
     write_entities,
+    write_set_aside,
     write_shifts,
 )
 from flask_app.adopt.wall_clocks import WallClocks
@@ -96,9 +97,9 @@ class Adoption:
             rows = self.source.shifts_of(sorted(old_ids))
             written = self._writing(lambda: self._shifts_of(here, rows, jobs_here, ends))  # noqa: B023
             self._tell(SHIFTS, written, {row.id: row for row in rows}, account)
-        rows = self.source.shifts_of_nobody()
-        left = [Written(taken, LEFT_OUT, None) for taken in of_nobody(rows)]
-        self._tell(SHIFTS, left, {row.id: row for row in rows}, account)
+        nobodys = {row.id: row for row in self.source.shifts_of_nobody()}
+        left = self._writing(lambda: write_set_aside(of_nobody(nobodys.values()), nobodys))
+        self._tell(SHIFTS, left, nobodys, account)
 
     def _shifts_of(
         self, person_id: int, rows: Sequence[OldShift], jobs_here: Mapping[int, int], ends: Mapping[str, time]

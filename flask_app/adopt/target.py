@@ -182,6 +182,14 @@ def write_shifts(
     return written
 
 
+def write_set_aside(found: Sequence[Taken], sources: Mapping[int, Any]) -> list[Written]:
+    """Write down shifts that are nobody's; the caller commits."""
+    before = known(SHIFTS, [taken.old_id for taken in found])
+    written = [Written(taken, LEFT_OUT, None) for taken in found if taken.old_id not in before]
+    _note(SHIFTS, written, before, _SHIFT, sources)
+    return [Written(taken, LEFT_OUT, None) for taken in found]
+
+
 def _has_row(taken: Taken) -> bool:
     return taken.outcome not in (MERGED, SET_ASIDE)
 
