@@ -12,8 +12,9 @@ from flask_app.adopt.people_and_jobs import Taken
 from flask_app.models.adopted_row import MERGED, SET_ASIDE, AdoptedRow
 from flask_app.models.database import db
 from flask_app.models.job import MANUAL, Job, im_key
+from flask_app.models.names import name_key
 from flask_app.models.shift import Shift
-from flask_app.models.user import User
+from flask_app.models.user import User, tell_namesakes_apart
 
 E = TypeVar("E", User, Job)
 T = TypeVar("T")
@@ -95,6 +96,8 @@ def write_entities(
     stays = [taken for taken in found if taken.into is None]
     written: list[Written] = [_write_entity(kind, taken, before.get(taken.old_id), now) for taken in stays]
     numbers: dict[int, int | None] = {one.taken.old_id: one.new_id for one in written}
+    if kind.table == USERS:
+        tell_namesakes_apart({name_key(t.values["first_name"], t.values["last_name"]) for t in stays})
     merged: list[Written] = [
         Written(taken, LEFT_OUT, numbers[taken.into]) for taken in found if taken.into is not None
     ]

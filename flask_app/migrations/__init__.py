@@ -51,8 +51,9 @@ def _refuse_foreign(connection: Connection) -> None:
     applied = set(MigrationContext.configure(connection).get_current_heads())
     if not applied and tables & {"users", "jobs", "shifts"}:
         raise ForeignDatabase(
-            "This database already holds tables named users, jobs or shifts that Island Time did not make. "
-            "It has been left alone. Point DATABASE_URL at an empty database."
+            "This database already holds tables named users, jobs or shifts that Island Time did not make, "
+            "such as the old program's. It has been left alone. Point DATABASE_URL at an empty database, "
+            "then move the old one in: flask --app server adopt --from mysql+pymysql://user:password@host/man_hours"
         )
     if not applied <= {step.revision for step in _steps().walk_revisions()}:
         raise ForeignDatabase(

@@ -108,7 +108,7 @@ class User(Base):
         user._store_password(form["password"])
         db.session.add(user)
         _flush_unique()
-        _tell_apart({user.name_key})
+        tell_namesakes_apart({user.name_key})
         return user
 
     def edit(self, form: Mapping[str, str], *, at: datetime) -> None:
@@ -129,7 +129,7 @@ class User(Base):
             setattr(self, field, value)
         self.updated_at = at
         _flush_unique()
-        _tell_apart({before, self.name_key})
+        tell_namesakes_apart({before, self.name_key})
 
     def set_password(self, password: str, *, at: datetime) -> None:
         """Replace the password and end every session that was opened with the old one."""
@@ -309,7 +309,7 @@ def _flush_unique() -> None:
         raise ValidationError({"email": EMAIL_TAKEN}) from None
 
 
-def _tell_apart(name_keys: set[str]) -> None:
+def tell_namesakes_apart(name_keys: set[str]) -> None:
     """Tell all who bear these names apart. Their rows are locked: two who come at once see each other."""
     for key in sorted(name_keys):
         query = select(User).where(User.name_key == key).order_by(User.id).with_for_update()
