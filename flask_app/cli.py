@@ -8,6 +8,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import OperationalError
+from werkzeug.datastructures import MultiDict
 
 from flask_app import migrations
 from flask_app.adopt.command import adopt
@@ -26,6 +27,7 @@ from flask_app.sync.approved_jobs import (
     sync_approved_jobs,
 )
 from flask_app.timeclock import people
+from flask_app.web.person_forms import NewPersonForm
 
 database = AppGroup("db", help="The database's schema.")
 
@@ -38,7 +40,7 @@ def init_app(app: Flask) -> None:
 @click.command("create-user")
 @click.option("--email", required=True)
 @click.option("--first-name", required=True)
-@click.option("--last-name", required=True)
+@click.option("--last-name", default="", help="Leave it out for a single name.")
 @click.option("--department", required=True, type=click.Choice(list(DEPARTMENTS)))
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @with_appcontext
@@ -46,10 +48,13 @@ def create_user(email: str, first_name: str, last_name: str, department: str, pa
     """Create an active account; without --password-stdin a fresh password is printed."""
     _need_tables()
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
-    form = {"email": email, "first_name": first_name, "last_name": last_name, "department": department}
+    texts = {"email": email, "first_name": first_name, "last_name": last_name, "department": department}
+    form = NewPersonForm(MultiDict({**texts, "password": password}))
+    if not form.validate():
+        raise click.ClickException(" ".join(form.problems.values()))
     try:
-        user = committing(lambda: people.add({**form, "password": password}, by=None, at=utc_now()))
-    except ValidationError as invalid:
+        user = committing(lambda: people.add(form.values, by=None, at=utc_now()))
+    except ValidationError as invalid:  # somebody else took the address at this moment
         raise click.ClickException(str(invalid)) from None
     click.echo(f"{user.name} can log in as {user.email}.")
     if not password_stdin:

@@ -17,6 +17,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Engine, Table, create_engine, event, text
+from werkzeug.datastructures import MultiDict
 from werkzeug.routing import Rule
 
 from flask_app import create_app, migrations
@@ -24,6 +25,7 @@ from flask_app.config import Config, DataverseSettings
 from flask_app.models import Base, Job, User, committing, db
 from flask_app.models.database import make_engine
 from flask_app.standin import Standin
+from flask_app.web.job_form import NewJobForm
 from tests.servers import find_mariadbd, private_mariadb
 
 PASSWORD = "dusty-hands-650"
@@ -314,8 +316,9 @@ def add_job(app: Flask, cast: Cast) -> Callable[..., int]:
             "im_number": im_number,
         }
         with app.app_context():
-            grace = db.session.get_one(User, cast.grace)
-            return committing(lambda: Job.create(form, by=grace, at=NOW)).id
+            grace, typed = db.session.get_one(User, cast.grace), NewJobForm(MultiDict(form))
+            assert typed.validate(), typed.problems
+            return committing(lambda: Job.create(typed.values, by=grace, at=NOW)).id
 
     return add
 

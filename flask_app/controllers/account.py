@@ -10,6 +10,7 @@ from flask_app.models.user import password_matches
 from flask_app.timeclock import people
 from flask_app.web.access import current_user, login_required, me
 from flask_app.web.now import now
+from flask_app.web.person_forms import OwnPasswordForm
 from flask_app.web.sessions import open_session
 
 bp = Blueprint("account", __name__)
@@ -27,38 +28,43 @@ def password_first() -> ResponseReturnValue | None:
 @bp.get("/account")
 @login_required
 def show() -> ResponseReturnValue:
-    return _page({})
+    return _page(OwnPasswordForm())
 
 
 @bp.post("/account/password")
 @login_required
 def change() -> ResponseReturnValue:
-    user = current_user()
+    user, form = current_user(), OwnPasswordForm(request.form)
+    is_right = form.validate()  # all is looked at, but whoever guesses is not told the rest
     try:
-        checked = _checked_password()
-        committing(lambda: people.change_own_password(user, request.form, checked=checked, at=now()))
+        checked = _checked_password(form.old_password.data)
+        if not is_right:
+            return _page(form), 422
+        committing(lambda: people.change_own_password(user, form.password.data, checked=checked, at=now()))
     except TooManyAttempts as refusal:
-        return _page({"old_password": str(refusal)}), 429
+        form.refuse(ValidationError({"old_password": str(refusal)}))
+        return _page(form), 429
     except ValidationError as invalid:
         db.session.refresh(user)
-        return _page(invalid.problems), 422
+        status = form.refuse(invalid)
+        return _page(form), status
     open_session(user, now=now())
     flash("Your new password is set. You're logged out everywhere else.", "success")
     return redirect(url_for("account.show"))
 
 
-def _checked_password() -> str:
-    """Return the hash that the form's old password matches, or raise; tries are counted as at the login."""
+def _checked_password(old: str) -> str:
+    """Return the hash that the old password matches, or raise; tries are counted as at the login."""
     user, address = current_user(), request.remote_addr or ""
     committing(lambda: LoginAttempt.record(user.email, address, at=now()))
     LoginAttempt.check(user.email, address, at=now())
     stored = user.password
     db.session.commit()  # nothing is locked while bcrypt takes its third of a second
-    if not password_matches(stored, request.form.get("old_password", "")):
-        raise ValidationError({"old_password": "This is not your present password."})
+    if not password_matches(stored, old):
+        raise ValidationError({"old_password": "That's not your current password."})
     committing(lambda: LoginAttempt.forget(user.email))
     return stored
 
 
-def _page(problems: dict[str, str]) -> str:
-    return render_template("account/show.html", problems=problems)
+def _page(form: OwnPasswordForm) -> str:
+    return render_template("account/show.html", form=form)

@@ -10,7 +10,7 @@ from flask_app.config import settings
 from flask_app.models import Audit, User
 from flask_app.models.audit import ENTITIES, Wanted
 from flask_app.web.access import admin_required
-from flask_app.web.times import local_day
+from flask_app.web.parse import row_id, shop_day
 
 bp = Blueprint("audit", __name__)
 
@@ -33,7 +33,7 @@ def index() -> ResponseReturnValue:
 def _wanted() -> Wanted:
     args, zone = request.args, settings().shop_timezone
     try:
-        first, last = (local_day(args[name]) if args.get(name) else None for name in ("from", "to"))
+        first, last = (shop_day(args[name]) if args.get(name) else None for name in ("from", "to"))
     except ValueError as problem:
         abort(400, str(problem))
     return Wanted(
@@ -48,4 +48,4 @@ def _wanted() -> Wanted:
 
 
 def _id(name: str) -> int | None:
-    return min(request.args.get(name, 0, type=int), 2**31 - 1) or None
+    return row_id(request.args.get(name, "")) or None

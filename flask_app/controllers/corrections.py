@@ -20,6 +20,7 @@ from flask_app.web.access import (
     own_shift_or_403,
 )
 from flask_app.web.now import now, today
+from flask_app.web.parse import row_id
 from flask_app.web.presenting import clock
 from flask_app.web.times import as_fields, from_fields
 
@@ -111,7 +112,7 @@ def _done(work: Callable[[], object], words: str, endpoint: str) -> ResponseRetu
 
 def _asked_shift() -> Shift | None:
     """The shift that the address names, which has to be one's own."""
-    number = request.args.get("shift", 0, type=int)
+    number = row_id(request.args.get("shift", ""))
     if not number:
         return None
     shift = own_shift_or_403(number)

@@ -1,6 +1,6 @@
 """The job board, one job's page, and the admins' forms for jobs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -23,7 +23,9 @@ from flask_app.web.access import (
     login_required,
     my_shift,
 )
+from flask_app.web.job_form import JobForm, NewJobForm
 from flask_app.web.now import now, today
+from flask_app.web.parse import page_number
 from flask_app.web.presenting import time_rules
 
 bp = Blueprint("jobs", __name__)
@@ -38,13 +40,11 @@ def dashboard() -> ResponseReturnValue:
     user = current_user()
     shift, success = my_shift(), SyncRun.last_success()
     on_now, on_now_count = Shift.longest_open(limit=ON_NOW)
-    this_day = timesheet_of(user, today(), today(), time_rules(), now=now()).on(today())
     return render_template(
         "jobs/dashboard.html",
         shift=shift,
         minutes=worked_minutes(shift.started_at, max(now(), shift.started_at)) if shift else 0,
-        today_minutes=this_day.minutes,
-        today_is_live=this_day.is_live,
+        today_minutes=timesheet_of(user, today(), today(), time_rules(), now=now()).minutes,
         recent=Shift.recent_jobs(user),
         on_now=on_now,
         unconfirmed=unconfirmed(user),
@@ -64,7 +64,7 @@ def search() -> ResponseReturnValue:
 def _board() -> dict[str, Any]:
     query, tab = request.args.get("q", "")[:200].strip(), request.args.get("tab", "active")
     status = INACTIVE if tab == "inactive" else ACTIVE
-    board = Job.board(status=status, search=query, page=request.args.get("page", 1, type=int))
+    board = Job.board(status=status, search=query, page=page_number())
     return {
         "board": board,
         "people_on": Shift.people_on(board.jobs),
@@ -81,7 +81,7 @@ def show(job_id: int) -> ResponseReturnValue:
     totals = Shift.job_totals(job, now=now())
     count, total_minutes = sum(t.shifts for t in totals), sum(t.minutes for t in totals)
     pages = max(1, -(-count // SHIFTS_PER_PAGE))
-    page = min(max(1, request.args.get("page", 1, type=int)), pages)
+    page = min(page_number(), pages)
     shifts = Shift.on_job(job, limit=SHIFTS_PER_PAGE, offset=(page - 1) * SHIFTS_PER_PAGE)
     estimate = round(job.estimated_hours * 60) if job.estimated_hours else None
     return render_template(
@@ -114,16 +114,20 @@ def _by_department(shifts: Sequence[Shift]) -> list[tuple[str, list[Line[Shift]]
 @bp.get("/new/job")
 @admin_required
 def new() -> ResponseReturnValue:
-    return _form_page(None, {"status": "1"}, {})
+    return _form_page(None, NewJobForm())
 
 
 @bp.post("/create/job")
 @admin_required
 def create() -> ResponseReturnValue:
+    form = NewJobForm(request.form)
+    if not form.validate():
+        return _form_page(None, form), 422
     try:
-        job = committing(lambda: Job.create(request.form, by=current_user(), at=now()))
+        job = committing(lambda: Job.create(form.values, by=current_user(), at=now()))
     except ValidationError as invalid:
-        return _form_page(None, request.form, invalid.problems), 422
+        status = form.refuse(invalid)
+        return _form_page(None, form), status
     flash(f"Job {job.im_number} is on the board.", "success")
     return redirect(url_for("jobs.show", job_id=job.id))
 
@@ -132,18 +136,21 @@ def create() -> ResponseReturnValue:
 @admin_required
 def edit(job_id: int) -> ResponseReturnValue:
     job = job_or_404(job_id)
-    return _form_page(job, _as_form(job), {})
+    return _form_page(job, JobForm(None, job))
 
 
 @bp.post("/update/job/<int:job_id>")
 @admin_required
 def update(job_id: int) -> ResponseReturnValue:
     job = job_or_404(job_id)
+    form = JobForm(request.form, job)
+    if not form.validate():
+        return _form_page(job, form), 422
     try:
-        committing(lambda: job.edit(request.form, by=current_user(), at=now()))
+        committing(lambda: job.edit(form.changes(job.lock()), by=current_user(), at=now()))
     except ValidationError as invalid:
-        job = job_or_404(job_id)
-        return _form_page(job, {**_as_form(job), **request.form}, invalid.problems), 422
+        status = form.refuse(invalid)
+        return _form_page(job_or_404(job_id), form), status
     flash(f"Job {job.im_number} is saved.", "success")
     return redirect(local_path(request.form.get("next", "")) or url_for("jobs.show", job_id=job.id))
 
@@ -166,12 +173,5 @@ def _follow(job: Job) -> None:
     job.follow_again(request.form.get("field", ""), by=current_user(), at=now())
 
 
-def _as_form(job: Job) -> dict[str, str]:
-    fields = ("im_number", "general_contractor", "job_scope", "job_name_address", "context", "status")
-    hours = "" if job.estimated_hours is None else f"{job.estimated_hours:.2f}".removesuffix(".00")
-    values = {**{field: str(getattr(job, field)) for field in fields}, "estimated_hours": hours}
-    return {**values, **{f"was_{field}": text for field, text in values.items()}}
-
-
-def _form_page(job: Job | None, form: Mapping[str, str], problems: dict[str, str]) -> str:
-    return render_template("jobs/form.html", job=job, form=form, problems=problems)
+def _form_page(job: Job | None, form: NewJobForm) -> str:
+    return render_template("jobs/form.html", job=job, form=form)

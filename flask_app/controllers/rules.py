@@ -1,6 +1,6 @@
 """What the shop decides for itself: the auto clock-out of each department, and the holidays."""
 
-from datetime import time
+from datetime import date
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -8,9 +8,11 @@ from flask.typing import ResponseReturnValue
 from flask_app.models import DepartmentRule, Holiday, committing
 from flask_app.models.errors import ValidationError
 from flask_app.models.us_holidays import us_federal_holidays
+from flask_app.models.user import DEPARTMENTS
 from flask_app.web.access import admin_required, current_user
 from flask_app.web.now import now, today
-from flask_app.web.times import local_day
+from flask_app.web.parse import shop_day, whole_number
+from flask_app.web.rule_forms import DepartmentRuleForm, HolidayForm
 
 bp = Blueprint("rules", __name__)
 
@@ -18,47 +20,60 @@ bp = Blueprint("rules", __name__)
 @bp.get("/admin/rules")
 @admin_required
 def index() -> ResponseReturnValue:
-    year = min(max(2000, request.args.get("year", today().year, type=int)), 2999)
-    holidays = Holiday.between(today().replace(year, 1, 1), today().replace(year, 12, 31))
-    return render_template("rules/index.html", rules=DepartmentRule.all(), holidays=holidays, year=year)
+    return _page()
+
+
+def _page(
+    *, asked: DepartmentRuleForm | None = None, code: str = "", holiday: HolidayForm | None = None
+) -> str:
+    """Return the page, with a form that couldn't be taken in place of a fresh one."""
+    year = whole_number(request.args.get("year", ""), low=2000, high=2999, usual=today().year)
+    rules = {each: DepartmentRuleForm(None, rule) for each, rule in DepartmentRule.all().items()}
+    holidays = Holiday.between(date(year, 1, 1), date(year, 12, 31))
+    return render_template(
+        "rules/index.html",
+        rules={**rules, code: asked} if asked else rules,
+        holidays=holidays,
+        year=year,
+        holiday=holiday or HolidayForm(),
+    )
 
 
 @bp.post("/admin/rules/department")
 @admin_required
 def department() -> ResponseReturnValue:
-    form, by = request.form, current_user()
+    code = request.form.get("department", "")
+    if code not in DEPARTMENTS:
+        flash("There is no such department.", "error")
+        return redirect(url_for("rules.index"))
+    form = DepartmentRuleForm(request.form, DepartmentRule.all()[code])
+    if not form.validate():
+        return _page(asked=form, code=code), 422
     try:
-        at, end = (
-            time.fromisoformat(form.get(name, "")).replace(tzinfo=None)
-            for name in ("clock_out_at", "assumed_end")
-        )
-        committing(
-            lambda: DepartmentRule.set(
-                form.get("department", ""), "clocks_out" in form, at, end, by=by, now=now()
-            )
-        )
+        committing(lambda: _change(code, form))
     except ValidationError as invalid:
-        flash(str(invalid), "error")
-    except ValueError:
-        flash("Fill in both times. They look like 15:30.", "error")
-    else:
-        flash("The rule is saved. It holds from the next clock-out on.", "success")
+        status = form.refuse(invalid)
+        return _page(asked=form, code=code), status
+    flash("The rule is saved. It holds from the next clock-out on.", "success")
     return redirect(url_for("rules.index"))
+
+
+def _change(code: str, form: DepartmentRuleForm) -> None:
+    rule = DepartmentRule.locked(code)
+    rule.change(form.changes(rule), by=current_user(), now=now())
 
 
 @bp.post("/admin/rules/holiday")
 @admin_required
 def add_holiday() -> ResponseReturnValue:
-    form, by = request.form, current_user()
-    try:
-        day = local_day(form.get("day", ""))
-        added = committing(lambda: Holiday.add(day, form.get("name", ""), by=by, now=now()))
-    except (ValidationError, ValueError) as problem:
-        flash(str(problem), "error")
-        return redirect(url_for("rules.index"))
-    flash(
-        "The holiday is added." if added else "That day is a holiday already.", "success" if added else "info"
-    )
+    form, by = HolidayForm(request.form), current_user()
+    if not form.validate():
+        return _page(holiday=form), 422
+    day, name = form.day.data, form.name.data
+    if committing(lambda: Holiday.add(day, name, by=by, now=now())):
+        flash("The holiday is added.", "success")
+    else:
+        flash("That day is a holiday already.", "info")
     return redirect(url_for("rules.index", year=day.year))
 
 
@@ -67,7 +82,7 @@ def add_holiday() -> ResponseReturnValue:
 def remove_holiday() -> ResponseReturnValue:
     by = current_user()
     try:
-        day = local_day(request.form.get("day", ""))
+        day = shop_day(request.form.get("day", ""))
     except ValueError as problem:
         flash(str(problem), "error")
         return redirect(url_for("rules.index"))
@@ -79,7 +94,8 @@ def remove_holiday() -> ResponseReturnValue:
 @bp.post("/admin/rules/federal")
 @admin_required
 def add_federal() -> ResponseReturnValue:
-    year, by = request.form.get("year", 0, type=int), current_user()
+    year = whole_number(request.form.get("year", ""), low=0, high=9999, usual=0)
+    by = current_user()
     if not 2000 <= year <= 2999:
         flash("Choose a year.", "error")
         return redirect(url_for("rules.index"))

@@ -7,7 +7,7 @@ from flask_app.config import settings
 from flask_app.models import LoginAttempt, Shift, User, committing, db
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.models.login_attempt import TooManyAttempts
-from flask_app.models.user import ADMINISTRATIVE, DEPARTMENTS, password_matches
+from flask_app.models.user import password_matches
 from flask_app.timeclock import people
 from flask_app.utils.scheduler_tasks import sync_after_login
 from flask_app.web.access import (
@@ -17,12 +17,13 @@ from flask_app.web.access import (
     me,
     user_or_404,
 )
+from flask_app.web.forms import Form
 from flask_app.web.now import now
+from flask_app.web.person_forms import NewPersonForm, PersonForm, RegistrationForm
 from flask_app.web.sessions import close_session, open_session
 
 bp = Blueprint("users", __name__)
 
-CHOICES = {code: label for code, label in DEPARTMENTS.items() if code != ADMINISTRATIVE}
 WRONG_LOGIN = "The e-mail or the password is wrong."
 WAITING = "Your account waits for an admin to activate it. Ask in the office."
 
@@ -72,26 +73,23 @@ def register() -> ResponseReturnValue:
     if settings().registration == "closed":
         flash("Accounts are made by an admin here. Ask in the office.", "info")
         return redirect(url_for("users.login"))
-    return render_template("users/register.html", form={}, problems={}, choices=CHOICES)
+    return render_template("users/register.html", form=RegistrationForm())
 
 
 @bp.post("/register")
 def sign_up() -> ResponseReturnValue:
     if settings().registration == "closed":
         return register()
-    form = request.form
-    opened = settings().registration == "open"
+    form, opened = RegistrationForm(request.form), settings().registration == "open"
+    if not form.validate():
+        return render_template("users/register.html", form=form), 422
     try:
-        committing(lambda: people.register(form, at=now(), approved=opened))
+        committing(lambda: people.register(form.values, at=now(), approved=opened))
     except ValidationError as invalid:
-        return _registration_again(invalid.problems)
+        status = form.refuse(invalid)
+        return render_template("users/register.html", form=form), status
     flash("Your account is ready. Log in." if opened else WAITING, "success")
     return redirect(url_for("users.login"))
-
-
-def _registration_again(problems: dict[str, str]) -> ResponseReturnValue:
-    page = render_template("users/register.html", form=request.form, problems=problems, choices=CHOICES)
-    return page, 422
 
 
 @bp.post("/logout")
@@ -110,16 +108,20 @@ def manage() -> ResponseReturnValue:
 @bp.get("/new/user")
 @admin_required
 def new() -> ResponseReturnValue:
-    return _form_page(None, {}, {})
+    return _form_page(None, NewPersonForm())
 
 
 @bp.post("/create/user")
 @admin_required
 def create() -> ResponseReturnValue:
+    form = NewPersonForm(request.form)
+    if not form.validate():
+        return _form_page(None, form), 422
     try:
-        person = committing(lambda: people.add(request.form, by=current_user(), at=now()))
+        person = committing(lambda: people.add(form.values, by=current_user(), at=now()))
     except ValidationError as invalid:
-        return _form_page(None, request.form, invalid.problems), 422
+        status = form.refuse(invalid)
+        return _form_page(None, form), status
     flash(f"{person.name} can log in now.", "success")
     return redirect(url_for("users.manage"))
 
@@ -128,17 +130,21 @@ def create() -> ResponseReturnValue:
 @admin_required
 def edit(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
-    return _form_page(person, _as_form(person), {})
+    return _form_page(person, PersonForm(None, person))
 
 
 @bp.post("/update/user/<int:user_id>")
 @admin_required
 def update(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
+    form = PersonForm(request.form, person)
+    if not form.validate():
+        return _form_page(person, form), 422
     try:
-        committing(lambda: people.edit(person, request.form, by=current_user(), at=now()))
+        committing(lambda: _save(person, form))
     except ValidationError as invalid:
-        return _form_page(user_or_404(user_id), request.form, invalid.problems), 422
+        status = form.refuse(invalid)
+        return _form_page(user_or_404(user_id), form), status
     _stay_logged_in(person)
     flash(f"{person.name} is saved.", "success")
     return redirect(url_for("users.manage"))
@@ -190,22 +196,16 @@ def deactivate(user_id: int) -> ResponseReturnValue:
     return redirect(url_for("users.manage"))
 
 
+def _save(person: User, form: PersonForm) -> None:
+    people.edit(person, form.changes(User.locked(person.id)), by=current_user(), at=now())
+
+
 def _stay_logged_in(person: User) -> None:
     """An admin who changes the own account keeps this session, the only one that goes on."""
     if person.id == current_user().id:
         open_session(person, now=now())
 
 
-def _as_form(person: User) -> dict[str, str]:
-    fields = (
-        "first_name", "last_name", "email", "employee_number", "department", "hire_date", "leave_date",
-    )  # fmt: skip
-    texts = {field: str(getattr(person, field) or "") for field in fields}
-    return {**texts, **({"on_active_roster": "on"} if person.on_active_roster else {})}
-
-
-def _form_page(person: User | None, form: object, problems: dict[str, str]) -> str:
+def _form_page(person: User | None, form: Form) -> str:
     open_shift = Shift.open_of(person) if person else None
-    return render_template(
-        "users/form.html", person=person, form=form, problems=problems, open_shift=open_shift
-    )
+    return render_template("users/form.html", person=person, form=form, open_shift=open_shift)

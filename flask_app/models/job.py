@@ -1,6 +1,5 @@
 """Jobs: what people punch in on. A job is known by its IM number."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,21 +73,19 @@ class Job(Base):
         return self.status == ACTIVE
 
     @classmethod
-    def create(cls, form: Mapping[str, str], *, by: User, at: datetime) -> Self:
+    def create(cls, values: Mapping[str, Any], *, by: User, at: datetime) -> Self:
         """Add a job typed in by an admin, or raise ValidationError."""
-        filled = {"im_number": "", "general_contractor": "", "job_scope": "", **form}
-        job = cls(**_clean(filled), user_id=by.id, source=MANUAL, created_at=at)
+        filled = {"im_number": "", "general_contractor": "", "job_scope": "", **values}
+        job = cls(**_checked(filled), user_id=by.id, source=MANUAL, created_at=at)
         db.session.add(job)
         _flush_unique_im_number(job.im_number)
         job._write_down(ADDED, {}, by=by, at=at)
         return job
 
-    def edit(self, form: Mapping[str, str], *, at: datetime, by: User | None = None) -> None:
-        """Change the fields that `form` has; those that it lacks stay as they are."""
-        if not form.keys() & _PARSERS.keys():
-            raise ValidationError({"im_number": "There is nothing to change in this form."})
-        db.session.refresh(self, with_for_update=True)  # a sync may be changing it at this moment
-        values = _clean({field: text for field, text in form.items() if _is_edited(self, field, form)})
+    def edit(self, values: Mapping[str, Any], *, at: datetime, by: User | None = None) -> None:
+        """Change these fields; the others stay as they are. Raises ValidationError."""
+        self.lock()  # a sync may be changing it at this moment
+        values = _checked({field: new for field, new in values.items() if new != getattr(self, field, new)})
         before = self._seen()
         for field, value in values.items():
             if self.dataverse_id and (field in FOLLOWED or field == "im_number"):
@@ -98,8 +95,13 @@ class Job(Base):
         _flush_unique_im_number(self.im_number)
         self._write_down(CHANGED, before, by=by, at=at)
 
+    def lock(self) -> Self:
+        """Read the job again and keep others from changing it until the transaction ends."""
+        db.session.refresh(self, with_for_update=True)
+        return self
+
     def _seen(self) -> dict[str, object]:
-        return {field: getattr(self, field) for field in _PARSERS}
+        return {field: getattr(self, field) for field in _CHECKS}
 
     def _write_down(
         self, action: str, before: Mapping[str, object], *, by: User | None, at: datetime, reason: str = ""
@@ -120,7 +122,7 @@ class Job(Base):
         if field not in self.dataverse_says:
             raise RuleViolation("There is nothing to hand back to Dataverse here.")
         if field == "im_number":  # the only one that the shop's table can be too narrow for
-            _clean({field: self.dataverse_says[field]})
+            _checked({field: self.dataverse_says[field]})
         says = dict(self.dataverse_says)
         setattr(self, field, says.pop(field))
         self.dataverse_says = says
@@ -203,43 +205,29 @@ def _best_first(search: str) -> tuple[Any, ...]:
     return (hit, *newest)
 
 
-def _clean(form: Mapping[str, str]) -> dict[str, Any]:
-    """Return the known fields of `form` as column values, or raise ValidationError with every problem."""
-    values: dict[str, Any] = {}
-    problems: dict[str, str] = {}
-    for field, parse in _PARSERS.items():
-        if field in form:
-            try:
-                values[field] = parse(plain(form[field], lines=field in _OF_LINES))
-            except ValueError as problem:
-                problems[field] = str(problem)
+def problems_of(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with the values of a job's fields: a sentence for each field."""
+    return _look_at(values)[1]
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of `values` that are a job's, as they are kept; or raise ValidationError, all at once."""
+    kept, problems = _look_at(values)
     if problems:
         raise ValidationError(problems)
-    return values
+    return kept
 
 
-def _is_edited(job: Job, field: str, form: Mapping[str, str]) -> bool:
-    """Whether a form says something new. `was_<field>` is what it said when it was drawn: a sync may have
-    changed the job since, and a field that nobody touched must not bring the old text back."""
-    drawn = form.get(f"was_{field}")
-    if field in _PARSERS and drawn is not None and _as_sent(field, drawn) == _as_sent(field, form[field]):
-        return False
-    return _differs(job, field, form[field])
-
-
-def _differs(job: Job, field: str, text: str) -> bool:
-    """Whether a form's text is new: not what a browser sends for a field that nobody has touched."""
-    if field not in _PARSERS:
-        return False
-    value = getattr(job, field)
-    shown = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-    return _as_sent(field, text) != _as_sent(field, shown)
-
-
-def _as_sent(field: str, text: str) -> str:
-    """A browser sends line ends of its own, and none from a field of one line; blanks around don't count."""
-    line_end = "\n" if field in _OF_LINES else ""
-    return re.sub(r"\r\n|\r|\n", line_end, text).strip()
+def _look_at(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    kept: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    for field, check in _CHECKS.items():
+        try:
+            if field in values:
+                kept[field] = check(values[field])
+        except ValueError as problem:
+            problems[field] = str(problem)
+    return kept, problems
 
 
 def _im_number(text: str) -> str:
@@ -268,26 +256,19 @@ def _at_most(length: int, label: str, text: str) -> str:
     return text
 
 
-def _estimated_hours(text: str) -> float | None:
-    if not text:
-        return None
-    try:
-        hours = round(float(text), 2)
-    except ValueError:
-        hours = -1.0
-    if not 0 <= hours <= MAX_ESTIMATE:  # also refuses nan and inf
-        raise ValueError("Estimated hours should be a number such as 40 or 12.5.")
+def _estimated_hours(hours: float | None) -> float | None:
+    if hours is not None and not 0 <= hours <= MAX_ESTIMATE:
+        raise ValueError(f"Estimated hours should be between 0 and {MAX_ESTIMATE:,.0f}.")
     return hours
 
 
-def _status(text: str) -> int:
-    if text not in ("0", "1"):
+def _status(status: int) -> int:
+    if status not in (ACTIVE, INACTIVE):
         raise ValueError("The status should be 1 (active) or 0 (inactive).")
-    return int(text)
+    return status
 
 
-_OF_LINES = ("job_scope", "job_name_address", "context")
-_PARSERS: dict[str, Any] = {
+_CHECKS: dict[str, Any] = {
     "im_number": _im_number,
     "general_contractor": _general_contractor,
     "job_scope": _job_scope,

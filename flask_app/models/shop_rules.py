@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import String, select
 from sqlalchemy.exc import IntegrityError
@@ -11,10 +11,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from flask_app.models.audit import ADDED, CHANGED, DELETED, SETTING, Audit
 from flask_app.models.database import Base, db
 from flask_app.models.errors import ConcurrentUpdate, ValidationError
-from flask_app.models.types import plain
 from flask_app.models.user import DEPARTMENTS, User
 
 HOLIDAY_NAME_MAX = 100
+_RULE_FIELDS = ("clocks_out", "clock_out_at", "assumed_end")
 CLOCK_OUT_AT, ASSUMED_END = time(18, 0), time(15, 30)  # unless a department has its own
 
 
@@ -35,24 +35,22 @@ class DepartmentRule(Base):
         return {code: kept.get(code) or cls.usual(code) for code in DEPARTMENTS}
 
     @classmethod
-    def set(cls, department: str, clocks_out: bool, at: time, end: time, *, by: User, now: datetime) -> None:
-        """Change a department's auto clock-out. Raises ValidationError."""
-        if department not in DEPARTMENTS:
-            raise ValidationError({"department": "There is no such department."})
-        if end > at:
-            raise ValidationError(
-                {"assumed_end": "The assumed end can't be after the time of the clock-out."}
-            )
-        rule = db.session.get(cls, department, with_for_update=True)
-        if rule is None:
-            rule = cls.usual(department)
-            db.session.add(rule)
-        values = {"clocks_out": clocks_out, "clock_out_at": at, "assumed_end": end}
-        changes = {field: (getattr(rule, field), value) for field, value in values.items()}
-        for field, value in values.items():
-            setattr(rule, field, value)
+    def locked(cls, department: str) -> Self:
+        """Return a department's rule, read again and locked until the transaction ends."""
+        kept = db.session.get(cls, department, with_for_update=True, populate_existing=True)
+        return kept or cls.usual(department)
+
+    def change(self, values: Mapping[str, Any], *, by: User, now: datetime) -> None:
+        """Change some values of a locked rule. Raises ValidationError."""
+        whole = {field: values.get(field, getattr(self, field)) for field in _RULE_FIELDS}
+        if whole["assumed_end"] > whole["clock_out_at"]:
+            raise ValidationError({"assumed_end": "This can't be after the time at which it runs."})
+        changes = {field: (getattr(self, field), value) for field, value in whole.items()}
+        for field, value in whole.items():
+            setattr(self, field, value)
+        db.session.add(self)
         flush_or_retry()
-        subject = f"Auto clock-out of {DEPARTMENTS[department]}"
+        subject = f"Auto clock-out of {DEPARTMENTS[self.department]}"
         Audit.record(CHANGED, SETTING, None, subject=subject, by=by, at=now, changes=changes)
 
     @classmethod
@@ -76,11 +74,8 @@ class Holiday(Base):
     @classmethod
     def add(cls, day: date, name: str, *, by: User, now: datetime) -> bool:
         """Add a holiday. Return False if that day is one. Raises ValidationError."""
-        name = plain(name)
-        if not name or len(name) > HOLIDAY_NAME_MAX:
-            raise ValidationError(
-                {"name": f"Give the holiday a name of at most {HOLIDAY_NAME_MAX} characters."}
-            )
+        if problems := holiday_problems({"name": name}):
+            raise ValidationError(problems)
         if db.session.get(cls, day):
             return False
         db.session.add(cls(day=day, name=name))
@@ -99,6 +94,13 @@ class Holiday(Base):
         subject, changes = f"Holiday {holiday.name}", {"day": (day, None), "name": (holiday.name, None)}
         Audit.record(DELETED, SETTING, None, subject=subject, by=by, at=now, changes=changes)
         return True
+
+
+def holiday_problems(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with a holiday's values: a sentence for each field."""
+    if "name" in values and not 0 < len(values["name"]) <= HOLIDAY_NAME_MAX:
+        return {"name": f"Give the holiday a name of at most {HOLIDAY_NAME_MAX} characters."}
+    return {}
 
 
 def flush_or_retry() -> None:

@@ -60,6 +60,18 @@ def plain(text: str, *, lines: bool = False) -> str:
     return "".join(_plain(character, lines) for character in text).strip()
 
 
+def visible(text: str) -> str:
+    """Return a text of one line without the characters that nobody sees, such as a zero-width space.
+
+    The joiners stay between letters: some scripts, and names written in them, need them.
+    """
+    kept = "".join(c for c in text if category(c) != "Cf" or c in _JOINERS)
+    return kept.strip().strip(_JOINERS).strip()
+
+
+_JOINERS = "\u200c\u200d"
+
+
 def _plain(character: str, lines: bool) -> str:
     if character in "\t\n\r":
         return character if lines else " "

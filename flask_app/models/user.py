@@ -1,7 +1,7 @@
 """People: who they are, how they prove it, what they may do."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Self
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column, validates
 from flask_app.models.database import Base, db
 from flask_app.models.errors import ValidationError
 from flask_app.models.names import KEY_MAX, folded, name_key, shown_name, tell_apart
-from flask_app.models.types import UtcDateTime, exact_string, plain
+from flask_app.models.types import UtcDateTime, exact_string, visible
 
 ADMINISTRATIVE = "ADMINISTRATIVE"
 DEPARTMENTS = {
@@ -77,7 +77,8 @@ class User(Base):
     @property
     def short_name(self) -> str:
         """First name and initial, as on the shop's boards: "Luis R."."""
-        return full_name(self.first_name, f"{self.last_name[:1]}.", self.told_apart_by)
+        initial = f"{self.last_name[:1]}." if self.last_name else ""
+        return full_name(self.first_name, initial, self.told_apart_by)
 
     @property
     def department_name(self) -> str:
@@ -96,31 +97,28 @@ class User(Base):
         return self.approved_at is None and self.deleted_date is None
 
     @classmethod
-    def create(cls, form: Mapping[str, str], *, at: datetime, approved: bool) -> Self:
-        """Add a person, password included, from the fields of the form; or raise ValidationError."""
-        values, problems = _clean(form)
-        if problem := password_problem(form.get("password", "")):
-            problems["password"] = problem
-        if problems:
+    def create(cls, values: Mapping[str, Any], *, at: datetime, approved: bool) -> Self:
+        """Add a person with a password; or raise ValidationError."""
+        filled = {**dict.fromkeys(_CHECKS, ""), **values}
+        if problems := problems_of(filled):
             raise ValidationError(problems)
+        password = filled.pop("password")
+        values = _columns(filled)
         user = cls(**values, password="", created_at=at, approved_at=at if approved else None)
         user.on_active_roster = not user.is_admin  # admins are rarely expected at the clock
-        user._store_password(form["password"])
+        user._store_password(password)
         db.session.add(user)
         _flush_unique()
         tell_namesakes_apart({user.name_key})
         return user
 
-    def edit(self, form: Mapping[str, str], *, at: datetime) -> None:
-        """Change the person's fields; a change of department ends the person's sessions.
-
-        The roster and the days of employment stay as they are in a form that doesn't have them.
-        """
-        values, problems = _clean(form)
-        values |= _employment(form, problems)
-        if problems:
+    def edit(self, values: Mapping[str, Any], *, at: datetime) -> None:
+        """Change these fields; a change of department ends the person's sessions. Raises ValidationError."""
+        days = {"hire_date": self.hire_date, "leave_date": self.leave_date}
+        if problems := problems_of({**days, **values}):
             raise ValidationError(problems)
-        if values["department"] != self.department:
+        values = _columns(values)
+        if values.get("department", self.department) != self.department:
             if self.is_admin:
                 self._refuse_if_last_admin("department")
             self.epoch += 1
@@ -227,7 +225,9 @@ def full_name(first_name: str, last_name: str, told_apart_by: str) -> str:
 
 
 def normal_email(email: str) -> str:
-    return email.strip().lower()
+    """Return an address as it is kept: in lower case, without what a copied one brings along."""
+    bare = visible(email).lower().removeprefix("mailto:")
+    return bare.strip().lstrip("<").rstrip(">.,;:!?").strip()
 
 
 def password_problem(password: str) -> str | None:
@@ -259,44 +259,60 @@ def _nobodys_hash() -> str:
     return _nobody[0]
 
 
-def _clean(form: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    values: dict[str, Any] = {
-        field: plain(form.get(field, "")) for field in ("first_name", "last_name", "email", "department")
-    }
-    values["email"] = normal_email(values["email"])
-    problems = {}
-    if "employee_number" in form:
-        values["employee_number"] = plain(form["employee_number"]) or None
-        if len(values["employee_number"] or "") > EMPLOYEE_NUMBER_MAX:
-            problems["employee_number"] = (
-                f"This number is too long: at most {EMPLOYEE_NUMBER_MAX} characters."
-            )
-    for field, label in (("first_name", "first name"), ("last_name", "last name")):
-        if not values[field]:
-            problems[field] = f"The {label} is missing."
-        elif len(values[field]) > 100:
-            problems[field] = f"The {label} is too long: at most 100 characters."
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", values["email"]) or len(values["email"]) > 255:
-        problems["email"] = "This doesn't look like an e-mail address."
-    if values["department"] not in DEPARTMENTS:
-        problems["department"] = "Choose a department."
-    return values, problems
-
-
-def _employment(form: Mapping[str, str], problems: dict[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for field in ("hire_date", "leave_date"):
-        if field in form:
-            try:
-                values[field] = date.fromisoformat(form[field]) if form[field] else None
-            except ValueError:
-                problems[field] = "This day can't be read. It looks like 2026-11-23."
-    if "roster_asked" in form:  # a box that is not ticked is not in the form
-        values["on_active_roster"] = "on_active_roster" in form
+def problems_of(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with the values of a person's fields: a sentence for each field."""
+    found = {field: check(values[field]) for field, check in _CHECKS.items() if field in values}
     first, last = values.get("hire_date"), values.get("leave_date")
     if first and last and last < first:
-        problems["leave_date"] = "The last day is before the first."
-    return values
+        found["leave_date"] = "The last day is before the first."
+    return {field: problem for field, problem in found.items() if problem}
+
+
+def _first_name_problem(name: str) -> str | None:
+    return _name_problem("first name", name) if name else "The first name is missing."
+
+
+def _name_problem(label: str, name: str) -> str | None:
+    return f"The {label} is too long: at most 100 characters." if len(name) > 100 else None
+
+
+def _email_problem(email: str) -> str | None:
+    email = normal_email(email)
+    is_one = re.fullmatch(_EMAIL, email) and len(email) <= 255
+    return None if is_one else "This doesn't look like an e-mail address."
+
+
+def _employee_number_problem(number: str) -> str | None:
+    is_long = len(number) > EMPLOYEE_NUMBER_MAX
+    return f"This number is too long: at most {EMPLOYEE_NUMBER_MAX} characters." if is_long else None
+
+
+def _department_problem(department: str) -> str | None:
+    return None if department in DEPARTMENTS else "Choose a department."
+
+
+_EMAIL = r"[^@\s<>(),;:\"\[\]\\]+@[^@\s<>(),;:\"\[\]\\.]+(\.[^@\s<>(),;:\"\[\]\\.]+)+"
+_CHECKS: dict[str, Callable[[Any], str | None]] = {
+    "first_name": _first_name_problem,
+    "last_name": lambda name: _name_problem("last name", name),
+    "email": _email_problem,
+    "department": _department_problem,
+    "employee_number": lambda number: _employee_number_problem(number or ""),
+    "password": password_problem,
+}
+_COLUMNS = (
+    "first_name", "last_name", "email", "employee_number", "department", "on_active_roster", "hire_date",
+    "leave_date",
+)  # fmt: skip
+
+
+def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    known = {field: value for field, value in values.items() if field in _COLUMNS}
+    if "email" in known:
+        known["email"] = normal_email(known["email"])
+    if "employee_number" in known:
+        known["employee_number"] = known["employee_number"] or None
+    return known
 
 
 def _flush_unique() -> None:

@@ -3,13 +3,14 @@
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from flask_app.models.audit import ADDED, CHANGED, USER, Audit
 from flask_app.models.database import db
 from flask_app.models.errors import ValidationError
 from flask_app.models.login_attempt import LoginAttempt
 from flask_app.models.shift import Shift
-from flask_app.models.user import ADMINISTRATIVE, DEPARTMENTS, User
+from flask_app.models.user import ADMINISTRATIVE, User
 from flask_app.timeclock.shift_changes import punch_out_for
 
 _FIELDS = (
@@ -19,32 +20,29 @@ _FIELDS = (
 _CHANGED_PASSWORD = {"password": ("set", "set anew")}  # that it was, never what it is
 
 
-def register(form: Mapping[str, str], *, at: datetime, approved: bool) -> User:
-    """Make one's own account; nobody makes oneself an admin. Raises ValidationError."""
-    problems = {}
-    if form.get("department") not in DEPARTMENTS.keys() - {ADMINISTRATIVE}:
-        problems["department"] = "Choose one of these departments."
-    if form.get("password") != form.get("confirm_password"):
-        problems["confirm_password"] = "The two passwords differ."  # noqa: S105  # a sentence
-    if problems:
-        raise ValidationError(problems)
-    own = {field: text for field, text in form.items() if field != "employee_number"}  # the office gives it
+def register(values: Mapping[str, Any], *, at: datetime, approved: bool) -> User:
+    """Make one's own account; nobody makes oneself an admin or a number. Raises ValidationError."""
+    if values.get("department") == ADMINISTRATIVE:
+        raise ValidationError({"department": "Choose one of these departments."})
+    own = {
+        field: value for field, value in values.items() if field != "employee_number"
+    }  # the office gives it
     user = User.create(own, at=at, approved=approved)
     _write_down(ADDED, user, {}, by=user, at=at, reason="Made the account.")
     return user
 
 
-def add(form: Mapping[str, str], *, by: User | None, at: datetime) -> User:
+def add(values: Mapping[str, Any], *, by: User | None, at: datetime) -> User:
     """Make somebody's account, ready to log in; `by` None is the command line. Raises ValidationError."""
-    user = User.create(form, at=at, approved=True)
+    user = User.create(values, at=at, approved=True)
     _write_down(ADDED, user, {}, by=by, at=at)
     return user
 
 
-def edit(person: User, form: Mapping[str, str], *, by: User, at: datetime) -> None:
-    """Change somebody's fields. Raises ValidationError."""
+def edit(person: User, values: Mapping[str, Any], *, by: User, at: datetime) -> None:
+    """Change some of somebody's fields. Raises ValidationError."""
     before = _locked(person)
-    person.edit(form, at=at)
+    person.edit(values, at=at)
     _write_down(CHANGED, person, before, by=by, at=at)
 
 
@@ -83,7 +81,7 @@ def give_new_password(person: User, *, by: User, at: datetime) -> str:
     return password
 
 
-def change_own_password(person: User, form: Mapping[str, str], *, checked: str, at: datetime) -> None:
+def change_own_password(person: User, password: str, *, checked: str, at: datetime) -> None:
     """Replace one's own password; every other session ends. Raises ValidationError.
 
     `checked` is the hash that the old password was found to match: an admin may have replaced it since.
@@ -91,11 +89,7 @@ def change_own_password(person: User, form: Mapping[str, str], *, checked: str, 
     _locked(person)
     if person.password != checked:
         raise ValidationError({"old_password": "Your password was changed a moment ago. Log in again."})
-    if form.get("password") == form.get("old_password"):
-        raise ValidationError({"password": "Choose a password that you didn't have before."})
-    if form.get("password") != form.get("confirm_password"):
-        raise ValidationError({"confirm_password": "The two passwords differ."})
-    person.set_password(form.get("password", ""), at=at)
+    person.set_password(password, at=at)
     _record(person, _CHANGED_PASSWORD, by=person, at=at, reason="")
 
 

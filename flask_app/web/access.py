@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from flask_app.models import Base, Correction, Job, Shift, SyncRun, User, db
 from flask_app.web.now import now
+from flask_app.web.parse import row_id
 from flask_app.web.sessions import session_user
 
 E = TypeVar("E", bound=Base)
@@ -87,7 +88,8 @@ def shift_or_404(shift_id: int) -> Shift:
 
 def shift_or_none(text: str) -> Shift | None:
     """Return the shift whose number a form names, None if it is gone."""
-    return _row(Shift, int(text)) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+    shift_id = row_id(text)
+    return None if shift_id is None else _row(Shift, shift_id)
 
 
 def correction_or_404(correction_id: int) -> Correction:

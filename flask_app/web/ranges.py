@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from flask_app.clock import week_start
+from flask_app.web.parse import shop_day
 from flask_app.web.presenting import day
-from flask_app.web.times import local_day
 
 PRESETS = {
     "today": "Today", "week": "This pay week", "last_week": "Last week", "two_weeks": "Last two weeks",
@@ -34,8 +34,8 @@ def asked_range(args: Mapping[str, str], *, usual: str, today: date) -> Range:
     """Return the days that an address names; or raise ValueError, a sentence."""
     first, last = args.get("from", ""), args.get("to", "")
     if first or last:
-        begin = local_day(first or last)
-        end = local_day(last) if last else max(begin, today)
+        begin = shop_day(first or last)
+        end = shop_day(last) if last else max(begin, today)
         if end < begin:
             raise ValueError("The last day is before the first. Swap them.")
         if end - begin > _LONGEST:

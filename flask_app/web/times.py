@@ -1,12 +1,10 @@
 """Shop-local days and times as forms write them, and the instants that they mean."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 
 from flask_app.config import settings
-
-MISSING_DAY = "Fill in the day."
-MISSING_TIME = "Fill in the time."
+from flask_app.web.parse import MISSING_TIME, shop_day, time_of_day
 
 
 def as_fields(name: str, instant: datetime | None) -> dict[str, str]:
@@ -37,27 +35,8 @@ def local_instant(day_text: str, time_text: str) -> datetime:
     """
     if not time_text:
         raise ValueError(MISSING_TIME)
-    local = datetime.combine(local_day(day_text), _time(time_text), tzinfo=settings().shop_timezone)
+    local = datetime.combine(shop_day(day_text), time_of_day(time_text), tzinfo=settings().shop_timezone)
     instant = local.astimezone(UTC)
     if instant.astimezone(local.tzinfo).replace(tzinfo=None) != local.replace(tzinfo=None):
         raise ValueError("That night the clocks went forward: there was no such time.")
     return instant
-
-
-def local_day(text: str) -> date:
-    if not text:
-        raise ValueError(MISSING_DAY)
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise ValueError("This day can't be read. It looks like 2026-11-23.") from None
-    if not 2000 <= day.year <= 2999:
-        raise ValueError("This day is too far away.")
-    return day
-
-
-def _time(text: str) -> time:
-    try:
-        return time.fromisoformat(text).replace(second=0, microsecond=0, tzinfo=None)
-    except ValueError:
-        raise ValueError("This time can't be read. It looks like 15:30.") from None

@@ -96,13 +96,6 @@ def test_a_field_can_be_handed_back_to_dataverse(sync, standin):
         job().follow_again("general_contractor", at=NOW)
 
 
-def test_a_browsers_line_ends_are_no_edit(sync, standin):
-    add(standin, imi_scopesummary="Desk\nPanels ")
-    sync()
-    edit(job(), job_scope="Desk\r\nPanels", estimated_hours="40")
-    assert job().dataverse_says == {}
-
-
 @both
 def test_a_job_typed_by_hand_is_linked_and_keeps_its_hours_and_words(sync, standin, add_job, cast, trigger):
     add(standin, "4000")

@@ -240,7 +240,7 @@ def test_a_number_typed_in_while_dataverse_is_read_is_linked(
 ) -> None:
     row = standin.add(imi_imnumber="4512", imi_gc="Gilbane")
 
-    with after(sync_module, "read_everything", lambda: type_in(desk, " 4512 ")):
+    with after(sync_module, "read_everything", lambda: type_in(desk, "4512")):
         result = sync(shop)
 
     job = job_of(shop)

@@ -3,10 +3,13 @@ begins when it gets another line, and prints what came of it as JSON; again and 
 
 import json
 import random
+import re
 import sys
 from collections.abc import Callable
+from contextvars import Context
 from datetime import timedelta
 
+from flask import Flask, current_app
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
@@ -98,6 +101,27 @@ def same_people(*emails: str) -> int:
     )
 
 
+def edits(admin_id: int, user_id: int, times: int, field: str) -> list[str]:
+    """Change one field of a person again and again through the page; return the texts that were saved."""
+    app = current_app._get_current_object()
+    return Context().run(edits_by_browser, app, admin_id, f"/{{}}/user/{user_id}", times, field)
+
+
+def edits_by_browser(app: Flask, admin_id: int, address: str, times: int, field: str) -> list[str]:
+    browser, saved = app.test_client(), []
+    with browser.session_transaction() as session:
+        stamp = int(utc_now().timestamp())
+        session.update(user_id=admin_id, epoch=0, since=stamp, seen=stamp)
+    for n in range(times):
+        page = browser.get(address.format("edit")).text
+        shown = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]* value="([^"]*)"', page))
+        form = {name: shown[name] for name in ("first_name", "last_name", "version")}
+        answer = browser.post(address.format("update"), data={**form, field: f"{field} {n}"})
+        assert answer.status_code in (302, 409), answer.text
+        saved += [f"{field} {n}"] if answer.status_code == 302 else []
+    return saved
+
+
 def leave(first: int, second: int) -> int:
     """Deactivate one of two admins, whoever this process was given first; return whether it was done."""
     del second
@@ -114,6 +138,7 @@ def succeeds(work: Callable[[], object]) -> int:
 
 def run(url: str, work: str, arguments: list[int | str]) -> object:
     app = create_app(Config(database_url=url, secret_key="k" * 32, bcrypt_rounds=4))
+    app.config["WTF_CSRF_ENABLED"] = False
     with app.app_context():
         print("ready", flush=True)  # noqa: T201  # the test waits for this word
         sys.stdin.readline()

@@ -91,8 +91,9 @@ def test_a_department_has_times_of_its_own_or_none(shop):
     cast, _ = shop
     grace = db.session.get_one(User, cast.grace)
     how = {"by": grace, "now": SIX}
-    committing(lambda: DepartmentRule.set("CUT_SHOP", True, time(23, 30), time(23, 0), **how))
-    committing(lambda: DepartmentRule.set("CNC_SHOP", False, time(18, 0), time(15, 30), **how))
+    late = {"clock_out_at": time(23, 30), "assumed_end": time(23, 0)}
+    committing(lambda: DepartmentRule.locked("CUT_SHOP").change(late, **how))
+    committing(lambda: DepartmentRule.locked("CNC_SHOP").change({"clocks_out": False}, **how))
     evening = punch_in(shop, local(2026, 11, 23, 15, 45))
     off = punch_in(shop, local(2026, 11, 23, 7, 0), "luis")
     assert clock_out(ZONE, now=SIX).assumed == 0

@@ -1,5 +1,7 @@
 """Jobs' rules, and the board's search."""
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ def grace(cast: Cast) -> User:
     return db.session.get_one(User, cast.grace)
 
 
-def create(by: User, **changes: str) -> Job:
+def create(by: User, **changes: Any) -> Job:
     return committing(lambda: Job.create({**FORM, **changes}, by=by, at=NOW))
 
 
@@ -32,25 +34,21 @@ def found(search: str, status: int = ACTIVE) -> list[str]:
     ("field", "value"),
     [
         ("im_number", ""),
-        ("im_number", " \0\t "),
         ("im_number", "9" * 51),
         ("im_number", "ß" * 26),
-        ("general_contractor", " "),
+        ("general_contractor", ""),
         ("general_contractor", "x" * 256),
         ("job_scope", ""),
         ("job_scope", "x" * 2001),
         ("job_name_address", "x" * 2001),
         ("context", "x" * 2001),
-        ("estimated_hours", "forty"),
-        ("estimated_hours", "-1"),
-        ("estimated_hours", "1e300"),
-        ("estimated_hours", "nan"),
-        ("estimated_hours", "inf"),
-        ("estimated_hours", "12,5"),
-        ("estimated_hours", "1000000"),
-        ("status", "2"),
-        ("status", "active"),
-        ("status", ""),
+        ("estimated_hours", -1.0),
+        ("estimated_hours", 1e300),
+        ("estimated_hours", float("nan")),
+        ("estimated_hours", float("inf")),
+        ("estimated_hours", 1_000_000.0),
+        ("status", 2),
+        ("status", None),
     ],
 )
 def test_a_form_that_cannot_be_taken_names_the_field_and_adds_no_job(grace, field, value):
@@ -68,33 +66,21 @@ def test_a_form_without_its_fields_says_which(grace):
 
 def test_the_longest_that_fits_is_taken(grace):
     longest = {"im_number": "9" * 50, "general_contractor": "木" * 255, "job_scope": "🔨" * 2000}
-    job = create(grace, **longest, context="é" * 2000, estimated_hours="999999")
+    job = create(grace, **longest, context="é" * 2000, estimated_hours=999_999.0)
     db.session.refresh(job)
     assert {field: getattr(job, field) for field in longest} == longest
     assert job.estimated_hours == 999_999
 
 
-@pytest.mark.parametrize("typed", ["Été Hotel, 12 Canal Road", "Annex\r\n1 Elm", ""])
+@pytest.mark.parametrize("typed", ["Été Hotel, 12 Canal Road", "Annex\n1 Elm", ""])
 def test_name_and_address_are_kept_as_typed_and_found_by_any_word(grace, typed):
-    job = create(grace, job_name_address=f"  {typed} ")
-    assert job.job_name_address == typed.replace("\r\n", "\n")
+    job = create(grace, job_name_address=typed)
+    assert job.job_name_address == typed
     assert all(found(word) == [job.im_number] for word in typed.replace(",", "").split())
 
 
-def test_a_scope_may_be_as_long_as_the_browser_counts_it(grace):
-    scope = "a\r\n" * 999 + "ab"  # the browser sends two characters for each line end that it counts as one
-    assert create(grace, job_scope=scope).job_scope == scope.replace("\r\n", "\n")
-
-
-@pytest.mark.parametrize(("typed", "kept"), [("", None), ("0", 0), ("12.5", 12.5), ("0040", 40), (" 7 ", 7)])
-def test_estimated_hours_are_a_number(grace, typed, kept):
-    job = create(grace, estimated_hours=typed)
-    db.session.refresh(job)
-    assert job.estimated_hours == kept
-
-
-@pytest.mark.parametrize("twin", ["im-7a", " IM-7A ", "Im-7a\t"])
-def test_an_im_number_is_one_whatever_its_case_and_the_blanks_around_it(grace, twin):
+@pytest.mark.parametrize("twin", ["im-7a", "IM-7A", "Im-7a"])
+def test_an_im_number_is_one_whatever_its_case(grace, twin):
     create(grace, im_number="IM-7a")
     with pytest.raises(ValidationError) as caught:
         create(grace, im_number=twin)
@@ -117,8 +103,8 @@ def test_an_edit_to_another_jobs_im_number_is_refused(grace):
 
 
 def test_an_edit_changes_what_the_form_has_and_nothing_else(grace):
-    job = create(grace, context="Ask Luis", estimated_hours="40")
-    committing(lambda: job.edit({"status": "0"}, at=NOW))
+    job = create(grace, context="Ask Luis", estimated_hours=40.0)
+    committing(lambda: job.edit({"status": 0}, at=NOW))
     db.session.refresh(job)
     assert (job.status, job.context, job.estimated_hours, job.im_number) == (0, "Ask Luis", 40, "4512")
 
@@ -126,15 +112,14 @@ def test_an_edit_changes_what_the_form_has_and_nothing_else(grace):
 def test_an_edit_with_one_bad_field_changes_none(grace):
     job = create(grace)
     with pytest.raises(ValidationError):
-        committing(lambda: job.edit({"general_contractor": "Turner", "status": "9"}, at=NOW))
+        committing(lambda: job.edit({"general_contractor": "Turner", "status": 9}, at=NOW))
     db.session.refresh(job)
     assert job.general_contractor == "Gilbane"
 
 
-def test_an_edit_of_nothing_is_refused(grace):
+def test_an_edit_leaves_alone_what_no_form_has(grace):
     job = create(grace)
-    with pytest.raises(ValidationError):
-        committing(lambda: job.edit({"csrf_token": "x", "user_id": "7", "source": "dataverse"}, at=NOW))
+    committing(lambda: job.edit({"csrf_token": "x", "user_id": 7, "source": "dataverse"}, at=NOW))
     assert (job.source, job.user_id) == ("manual", grace.id)
 
 
@@ -175,7 +160,7 @@ def test_the_number_itself_comes_first_then_what_begins_with_it(grace):
 
 def test_each_tab_shows_its_own_jobs(grace):
     create(grace, im_number="1")
-    create(grace, im_number="2", status="0")
+    create(grace, im_number="2", status=0)
     assert (found("", ACTIVE), found("", INACTIVE)) == (["1"], ["2"])
     assert Job.counts() == {ACTIVE: 1, INACTIVE: 1}
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select
 
-from flask_app.models import Job, Shift, User, committing, db
+from flask_app.models import Audit, Job, Shift, User, committing, db
 from flask_app.models.database import PROJECT
 from flask_app.timeclock.corrections import ask
 from tests.conftest import NOW, PASSWORD
@@ -92,6 +92,18 @@ def test_an_e_mail_gets_one_account_from_two_processes(race, cast):
     assert sum(made) == count(User) - before == 60
     namesakes = db.session.scalars(select(User).where(User.name_key == "a b")).all()
     assert {one.told_apart_by for one in namesakes} == set(emails)  # though they came at the same moment
+
+
+def test_no_edit_of_a_person_that_was_saved_is_lost_to_another_admins(race, cast):
+    """Each says what it saved: all of it is written down, once and in order, and the last of it is there."""
+    fields = ("first_name", "last_name")
+    saved = race("edits", *[[cast.grace, cast.ana, 25, field] for field in fields])
+    db.session.rollback()
+    ana = db.session.get_one(User, cast.ana)
+    assert [getattr(ana, field) for field in fields] == [texts[-1] for texts in saved]
+    for field, texts in zip(fields, saved, strict=True):
+        kept = [row.changes[field][1] for row in Audit.of("user", cast.ana) if field in row.changes]
+        assert kept[::-1] == texts  # each once, in order, and no other text between them
 
 
 def test_two_admins_who_remove_each_other_leave_one(race, cast):

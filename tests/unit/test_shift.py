@@ -94,7 +94,7 @@ def test_coming_back_to_the_same_job_is_a_new_shift(cast, desk):
 
 
 def close(job_id: int) -> None:
-    committing(lambda: db.session.get_one(Job, job_id).edit({"status": "0"}, at=NOW))
+    committing(lambda: db.session.get_one(Job, job_id).edit({"status": 0}, at=NOW))
 
 
 @pytest.mark.parametrize("who", ["zoe", "otis"])

@@ -47,6 +47,10 @@ def page_of(browser: FlaskClient, job: Job) -> str:
     return words(browser.get(f"/show/job/{job.id}").text)
 
 
+def version_in(page: str) -> str:
+    return re.search(r'name="version" value="([^"]*)"', page)[1]
+
+
 def edit(browser: FlaskClient, job: Job, **form: str) -> None:
     answer = browser.post(f"/update/job/{job.id}", data=form)
     assert answer.status_code == 302, answer.text
@@ -66,37 +70,22 @@ def test_a_form_that_was_open_during_a_sync_brings_no_old_text_back(
     app: Flask, grace: FlaskClient, row: str, standin: Standin
 ) -> None:
     job = job_of(app)
-    form = dict(re.findall(r'name="(was_\w+)" value="([^"]*)"', grace.get(f"/edit/job/{job.id}").text))
-    assert form["was_general_contractor"] == "Gilbane"
+    form = {"version": version_in(grace.get(f"/edit/job/{job.id}").text)}
     standin.change(row, imi_gc="Suffolk")
     sync(app)
 
-    edit(grace, job, **form, general_contractor="Gilbane", job_scope="Desk", estimated_hours="40")
+    form |= {"general_contractor": "Gilbane", "job_scope": "Desk", "estimated_hours": "40"}
+    answer = grace.post(f"/update/job/{job.id}", data=form)
+    assert answer.status_code == 409
+    assert "Somebody else changed this. It was “Gilbane”." in html.unescape(answer.text)
+    assert job_of(app).job_scope == "Reception desk"
+    shown = submitted_by_browser(answer.text)
+    assert (shown["general_contractor"], shown["estimated_hours"]) == ("Suffolk", "40")
+    edit(grace, job, **shown, version=version_in(answer.text))
 
     after = job_of(app)
     assert (after.general_contractor, after.job_scope) == ("Suffolk", "Desk")
     assert after.dataverse_says == {"job_scope": "Reception desk"}
-
-
-def test_name_and_address_are_the_shops_once_they_are_edited_here(
-    app: Flask, grace: FlaskClient, row: str, standin: Standin
-) -> None:
-    standin.change(row, imi_jobnameaddress="Pier 4, 1 Canal Road")
-    sync(app)
-    job = job_of(app)
-    assert "Job name and address Pier 4, 1 Canal Road" in page_of(grace, job)
-    assert 'name="job_name_address"' in grace.get(f"/edit/job/{job.id}").text
-
-    edit(grace, job, job_name_address="Pier 4, gate 2")
-    standin.change(row, imi_jobnameaddress="Pier 5, 1 Canal Road")
-    sync(app)
-
-    page = page_of(grace, job)
-    assert "Pier 4, gate 2" in page
-    assert "Pier 5, 1 Canal Road" in page
-    assert MARK in page
-    follow(grace, job, "job_name_address")
-    assert (job_of(app).job_name_address, job_of(app).dataverse_says) == ("Pier 5, 1 Canal Road", {})
 
 
 def test_a_job_that_nobody_has_edited_is_not_marked(app: Flask, grace: FlaskClient, row: str) -> None:

@@ -60,8 +60,8 @@ def test_a_new_job_is_on_the_board_at_once(app, grace, cast):
         ({"general_contractor": "\0"}, "The general contractor is missing."),
         ({"job_scope": " "}, "The scope is missing."),
         ({"job_scope": "x" * 2001}, "The scope is too long: at most 2,000 characters."),
-        ({"estimated_hours": "a week"}, "Estimated hours should be a number such as 40 or 12.5."),
-        ({"status": "7"}, "The status should be 1 (active) or 0 (inactive)."),
+        ({"estimated_hours": "a week"}, "Fill in a number of hours such as 40 or 12.5."),
+        ({"status": "7"}, "Choose active or inactive."),
     ],
 )
 def test_a_form_that_cannot_be_taken_says_why_and_keeps_what_was_typed(

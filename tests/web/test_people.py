@@ -106,7 +106,7 @@ def test_no_password_is_ever_written_down(app, grace, cast):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"old_password": "wrong-wrong"}, "not your present password"),
+        ({"old_password": "wrong-wrong"}, "not your current password"),
         ({"password": "short", "confirm_password": "short"}, "at least 8"),
         ({"confirm_password": "another-board"}, "differ"),
         ({"password": PASSWORD, "confirm_password": PASSWORD}, "before"),
@@ -154,7 +154,7 @@ def test_guessing_the_old_password_is_slowed_down_like_a_login(log_in, cast):
 
 
 def test_roster_and_days_of_work_are_kept_and_written_down(app, grace, cast):
-    form = {**ANA, "roster_asked": "yes", "hire_date": "2026-01-05", "leave_date": "2026-12-31"}
+    form = {**ANA, "on_active_roster": "", "hire_date": "2026-01-05", "leave_date": "2026-12-31"}
     grace.post(f"/update/user/{cast.ana}", data=form)
     ana = person(app, "ana@shop.example")
     assert (ana.on_active_roster, ana.hire_date, ana.leave_date) == (

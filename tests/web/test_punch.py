@@ -47,7 +47,7 @@ def open_shift(app, user_id, job_id) -> int:
 
 def close(app, job_id):
     with app.app_context():
-        committing(lambda: db.session.get_one(Job, job_id).edit({"status": "0"}, at=NOW))
+        committing(lambda: db.session.get_one(Job, job_id).edit({"status": 0}, at=NOW))
 
 
 def test_a_punch_in_is_confirmed_with_job_and_time(app, ana, desk):
