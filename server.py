@@ -66,8 +66,8 @@ def ready(config: Config) -> Flask:
     app = create_app(config)
     try:
         migrations.upgrade(app.extensions["engine"])
-    except migrations.ForeignDatabase as refusal:
-        refuse(str(refusal))
+    except migrations.PROBLEMS as problem:
+        refuse(str(problem))
     with app.app_context():
         if not config.demo and not User.everybody():
             click.echo("Nobody can log in yet. Make the first admin: flask --app server create-user --help")

@@ -14,6 +14,7 @@ from flask_app import migrations
 from flask_app.adopt.command import adopt
 from flask_app.clock import utc_now
 from flask_app.dataverse.service import InvalidRow
+from flask_app.migrations import triggers
 from flask_app.models import committing, db
 from flask_app.models.errors import ValidationError
 from flask_app.models.types import plain
@@ -106,9 +107,23 @@ def upgrade(revision: str) -> None:
     """Create the tables or bring them up to date. Back the database up first."""
     try:
         migrations.upgrade(db.engine, revision)
-    except migrations.ForeignDatabase as refusal:
-        raise click.ClickException(str(refusal)) from None
+    except migrations.PROBLEMS as problem:
+        raise click.ClickException(str(problem)) from None
     click.echo("The database is up to date.")
+
+
+@database.command("triggers")
+@with_appcontext
+def add_triggers() -> None:
+    """Add the triggers that guard the audit, where they are missing. Nothing else is touched."""
+    _need_tables()
+    try:
+        with db.engine.begin() as connection:
+            added = triggers.add(connection)
+    except triggers.TriggersRefused as refused:
+        raise click.ClickException(str(refused)) from None
+    verbs = " and ".join(added)
+    click.echo(f"Added: the guard against {verbs}." if added else "The audit is guarded already.")
 
 
 @database.command("downgrade")

@@ -1,5 +1,7 @@
-"""Alembic without an ini file: the schema's steps, and the three things to do with them."""
+"""Alembic without an ini file: the schema's steps, and what to do with them."""
 
+from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 
 from alembic import command
@@ -8,13 +10,75 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect
 
+from flask_app.migrations import lock, resumable, rights
+from flask_app.migrations.lock import UpgradeRunning, alone
+from flask_app.models import Base
+
+__all__ = [
+    "PROBLEMS",
+    "ForeignDatabase",
+    "SchemaDamaged",
+    "SchemaState",
+    "check",
+    "downgrade",
+    "is_current",
+    "missing_parts",
+    "run_steps",
+    "resumable",
+    "state",
+    "upgrade",
+]
+
+WAIT = 60.0  # seconds that a second upgrade waits for the first
+
 
 class ForeignDatabase(Exception):
     """The database has tables that this program did not make, such as the old application's."""
 
 
-def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema up to `revision`; refuse a database that is somebody else's."""
+class SchemaDamaged(Exception):
+    """Parts of the schema are missing although every step is written down as done."""
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        super().__init__(
+            f"The database says that it is up to date, but it lacks {', '.join(missing)}. Restore a backup; "
+            "nothing was changed."
+        )
+
+
+# What an upgrade can end with, each a sentence for the operator.
+PROBLEMS = (ForeignDatabase, SchemaDamaged, rights.RightMissing, UpgradeRunning)
+
+
+class SchemaState(Enum):
+    """How the database's schema stands to this program's."""
+
+    CURRENT = "up to date"
+    EMPTY = "empty"
+    BEHIND = "behind this version"
+    AHEAD = "ahead of this version, or another program's"
+    DAMAGED = "damaged: parts are missing"
+
+
+def upgrade(engine: Engine, revision: str = "head", *, wait: float = WAIT) -> None:
+    """Bring the schema up to `revision`; refuse a database that is somebody else's.
+
+    Can be run again after it was killed at any statement. A second one waits up to `wait` seconds for the
+    first. Raises ForeignDatabase, SchemaDamaged, rights.RightMissing,
+    lock.UpgradeRunning.
+    """
+    with engine.connect() as connection:
+        _refuse_foreign(connection)
+    with rights.told(engine), alone(engine, wait=wait):
+        if state(engine) is not SchemaState.CURRENT:
+            rights.check(engine)
+        run_steps(engine, revision)
+    if revision == "head" and (missing := missing_parts(engine)):
+        raise SchemaDamaged(missing)
+
+
+def run_steps(engine: Engine, revision: str) -> None:
+    """Run the steps up to `revision` that are not written down as done; the caller holds the lock."""
     with engine.begin() as connection:
         _refuse_foreign(connection)
         command.upgrade(_config(connection), revision)
@@ -22,8 +86,10 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Take the schema back to `revision` ("base" removes every table)."""
-    with engine.begin() as connection:
+    with alone(engine, wait=WAIT), engine.begin() as connection:
         command.downgrade(_config(connection), revision)
+    if revision == "base":
+        lock.remove(engine)
 
 
 def check(engine: Engine) -> None:
@@ -33,10 +99,49 @@ def check(engine: Engine) -> None:
 
 
 def is_current(engine: Engine) -> bool:
-    """Tell whether every migration has been applied."""
+    """Tell whether every migration has been applied and every table is there."""
+    return state(engine) is SchemaState.CURRENT
+
+
+def state(engine: Engine) -> SchemaState:
+    """Judge the database by its version and by its tables. Raises OperationalError if it can't be reached."""
     with engine.connect() as connection:
-        applied = MigrationContext.configure(connection).get_current_heads()
-    return set(applied) == set(_steps().get_heads())
+        applied = _applied(connection)
+        if not applied:
+            return SchemaState.EMPTY
+        steps = _steps()
+        if not applied <= {step.revision for step in steps.walk_revisions()}:
+            return SchemaState.AHEAD
+        if applied != set(steps.get_heads()):
+            return SchemaState.BEHIND
+        return SchemaState.DAMAGED if _missing(connection) else SchemaState.CURRENT
+
+
+def missing_parts(engine: Engine) -> Sequence[str]:
+    """Return the tables, and "table.column" of the columns, that the program needs and that are not there."""
+    with engine.connect() as connection:
+        return _missing(connection)
+
+
+def _missing(connection: Connection) -> list[str]:
+    inspector = inspect(connection)
+    there = {
+        name: {column["name"] for column in found}
+        for (_, name), found in inspector.get_multi_columns().items()
+    }
+    tables = Base.metadata.sorted_tables
+    gone = [table.name for table in tables if table.name not in there]
+    return gone + [
+        f"{table.name}.{column.name}"
+        for table in tables
+        if table.name in there
+        for column in table.columns
+        if column.name not in there[table.name]
+    ]
+
+
+def _applied(connection: Connection) -> set[str]:
+    return set(MigrationContext.configure(connection).get_current_heads())
 
 
 def _config(connection: Connection) -> Config:
@@ -48,8 +153,10 @@ def _config(connection: Connection) -> Config:
 
 def _refuse_foreign(connection: Connection) -> None:
     tables = set(inspect(connection).get_table_names())
-    applied = set(MigrationContext.configure(connection).get_current_heads())
+    applied = _applied(connection)
     if not applied and tables & {"users", "jobs", "shifts"}:
+        if _is_our_beginning(tables):
+            return
         raise ForeignDatabase(
             "This database already holds tables named users, jobs or shifts that Island Time did not make, "
             "such as the old program's. It has been left alone. Point DATABASE_URL at an empty database, "
@@ -60,6 +167,11 @@ def _refuse_foreign(connection: Connection) -> None:
             "This database was set up by another program, or by a newer Island Time than this one. "
             "It has been left alone. Point DATABASE_URL at another database, or run the newer version."
         )
+
+
+def _is_our_beginning(tables: set[str]) -> bool:
+    """Whether an upgrade of ours broke off in its first step, before it could write its version down."""
+    return "alembic_version" in tables and tables <= {"alembic_version", "schema_lock", "users"}
 
 
 def _steps() -> ScriptDirectory:

@@ -1,17 +1,14 @@
 """Who changed what, when and why. The database itself refuses to change or delete such a row."""
 
-import logging
-
 import sqlalchemy as sa
 from alembic import op
+
+from flask_app.migrations import triggers
 
 revision = "0014"
 down_revision = "0013"
 branch_labels = None
 depends_on = None
-
-_REFUSAL = "a change that was written down stays as it is"
-_NEEDS_PRIVILEGE = 1419  # MySQL with binary logging: log_bin_trust_function_creators is off
 
 
 def upgrade() -> None:
@@ -35,27 +32,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_at", "audit", ["at"])
     op.create_index("ix_audit_entity", "audit", ["entity", "entity_id"])
-    for verb in ("UPDATE", "DELETE"):
-        _forbid(verb)
-
-
-def _forbid(verb: str) -> None:
-    connection = op.get_bind()
-    head = f"CREATE TRIGGER audit_no_{verb.lower()} BEFORE {verb} ON audit"
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"{head} BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END")
-        return
-    try:
-        connection.exec_driver_sql(
-            f"{head} FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{_REFUSAL}'"
-        )
-    except sa.exc.OperationalError as error:
-        if error.orig is None or error.orig.args[0] != _NEEDS_PRIVILEGE:
-            raise
-        logging.getLogger(__name__).warning(
-            "The audit table is not guarded against %s by the database itself: MySQL refused the trigger. "
-            "Switch log_bin_trust_function_creators on and run migration 0014 again for it.", verb,
-        )  # fmt: skip
+    triggers.add_or_warn(op.get_bind())
 
 
 def downgrade() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from flask_app.migrations.resumable import has_column
+
 revision = "0020"
 down_revision = "0019"
 branch_labels = None
@@ -40,6 +42,8 @@ _leftovers = sa.table(
 def upgrade() -> None:
     # Each of these may run twice: MySQL keeps what is done if a later one breaks off. The rename is the last.
     connection = op.get_bind()
+    if not has_column(connection, "jobs", "job_name"):
+        return
     _join_jobs(connection)
     _join_changes(connection)
     _join_leftovers(connection)
