@@ -4,6 +4,7 @@ from flask_app.controllers.account import bp as account
 from flask_app.controllers.assign import bp as assign
 from flask_app.controllers.audit import bp as audit
 from flask_app.controllers.corrections import bp as corrections
+from flask_app.controllers.employment import bp as employment
 from flask_app.controllers.health import bp as health
 from flask_app.controllers.jobs import bp as jobs
 from flask_app.controllers.missing_punch_outs import bp as missing_punch_outs
@@ -17,6 +18,6 @@ from flask_app.controllers.today import bp as today
 from flask_app.controllers.users import bp as users
 
 blueprints = (
-    users, account, jobs, shifts, corrections, today, assign, shift_office, missing_punch_outs,
+    users, employment, account, jobs, shifts, corrections, today, assign, shift_office, missing_punch_outs,
     office, audit, rules, reports, sync, health,
 )  # fmt: skip

@@ -40,11 +40,13 @@ def dashboard() -> ResponseReturnValue:
     user = current_user()
     shift, success = my_shift(), SyncRun.last_success()
     on_now, on_now_count = Shift.longest_open(limit=ON_NOW)
+    this_day = timesheet_of(user, today(), today(), time_rules(), now=now()).on(today())
     return render_template(
         "jobs/dashboard.html",
         shift=shift,
         minutes=worked_minutes(shift.started_at, max(now(), shift.started_at)) if shift else 0,
-        today_minutes=timesheet_of(user, today(), today(), time_rules(), now=now()).minutes,
+        today_minutes=this_day.minutes,
+        today_is_live=this_day.is_live,
         recent=Shift.recent_jobs(user),
         on_now=on_now,
         unconfirmed=unconfirmed(user),

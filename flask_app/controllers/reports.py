@@ -5,22 +5,22 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.clock import day_bounds
 from flask_app.models import Job, Shift, User
 from flask_app.models.errors import RuleViolation
 from flask_app.models.user import DEPARTMENTS
 from flask_app.reporting.hours import Selection, hours_by_week, timesheet_of
 from flask_app.reporting.hours_report import hours_report
 from flask_app.reporting.jobs_report import (
+    Work,
     burn_up,
     figures_of,
     jobs_report,
-    pace_begins,
-    working_days_after,
+    read_pace,
+    read_work,
 )
 from flask_app.reporting.report import Report
 from flask_app.reporting.shifts_report import ONLY, Wanted, shifts_report
-from flask_app.reporting.utilization_report import band, quarterly_report
+from flask_app.reporting.utilization_report import quarterly_report
 from flask_app.web import charts
 from flask_app.web.access import admin_required, job_or_404
 from flask_app.web.exports import as_csv, as_text, as_xlsx
@@ -90,7 +90,7 @@ def quarterly() -> ResponseReturnValue:
         _selection(days, job=False), time_rules(), now=now(), period=days.words, sort=_sort("")
     )
     name = f"utilization {days.first} to {days.last}"
-    return _answer(report, "reports/quarterly.html", name, problem, days, quarters=_quarters(), band=band)
+    return _answer(report, "reports/quarterly.html", name, problem, days, quarters=_quarters())
 
 
 def _quarters() -> dict[str, str]:
@@ -114,11 +114,10 @@ def jobs() -> ResponseReturnValue:
 @admin_required
 def job(job_id: int) -> ResponseReturnValue:
     found, rules = job_or_404(job_id), time_rules()
-    weeks, (since, off) = burn_up(found, rules, now=now()), pace_begins(today())
+    weeks, pace = burn_up(found, rules, now=now()), read_pace(today())
     totals = Shift.job_totals(found, now=now())
-    lately = Shift.minutes_on(found, since=day_bounds(since, rules.zone)[0], now=now())
-    upcoming = working_days_after(today(), off)
-    figures = figures_of(found.estimated_hours, sum(t.minutes for t in totals), lately, upcoming)
+    work = read_work(pace, rules, now=now(), of=Shift.job_id == found.id).get(found.id, Work())
+    figures = figures_of(found.estimated_hours, work, pace)
     labels = [start.strftime("%m/%d") for start, _ in weeks]
     chart = charts.line_chart(labels, [minutes / 60 for _, minutes in weeks], found.estimated_hours)
     return render_template(

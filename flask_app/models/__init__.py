@@ -12,8 +12,9 @@ from flask_app.models.shop_rules import DepartmentRule, Holiday
 from flask_app.models.sync_run import SyncRun, SyncSkip
 from flask_app.models.task_run import TaskRun
 from flask_app.models.user import User
+from flask_app.models.working_week import WorkingWeek
 
 __all__ = [
     "AdoptedRow", "Audit", "Base", "Correction", "DepartmentRule", "Dismissal", "Holiday", "Job",
-    "LoginAttempt", "Shift", "SyncRun", "SyncSkip", "TaskRun", "User", "committing", "db",
+    "LoginAttempt", "Shift", "SyncRun", "SyncSkip", "TaskRun", "User", "WorkingWeek", "committing", "db",
 ]  # fmt: skip

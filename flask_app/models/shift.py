@@ -198,13 +198,6 @@ class Shift(Base):
         return sorted((DepartmentTotal(d, n, p, int(m)) for d, n, p, m in rows), key=lambda t: t.department)
 
     @classmethod
-    def minutes_on(cls, job: Job, *, since: datetime, now: datetime) -> int:
-        """Return what shifts on `job` that began since then are worth up to `now`."""
-        minutes = func.sum(clock_minutes(end_or_now(now)) - clock_minutes(cls.started_at))
-        query = select(minutes).where(cls.job_id == job.id, cls.started_at >= since)
-        return int(db.session.scalar(query) or 0)
-
-    @classmethod
     def people_on(cls, jobs: Sequence[Job]) -> dict[int, list[User]]:
         """Map the id of each of `jobs` to who is on it right now, longest first."""
         query = select(cls.job_id, User).join(cls.user).where(_open(), cls.job_id.in_([j.id for j in jobs]))

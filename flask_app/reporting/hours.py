@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Subquery, case, func, literal, select
+from sqlalchemy import ColumnElement, Subquery, case, func, literal, select
 
 from flask_app.clock import day_bounds, week_start
 from flask_app.models.database import db
 from flask_app.models.shift import Shift, end_or_now
 from flask_app.models.types import clock_minutes, whole_days
 from flask_app.models.user import User
-from flask_app.reporting.timesheet import TimeRules, Timesheet
+from flask_app.reporting.timesheet import MealRule, TimeRules, Timesheet
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _DAY = 1440  # minutes
@@ -78,9 +78,24 @@ def person_days(selection: Selection, rules: TimeRules, *, now: datetime) -> Sub
         func.sum(piece.c.minutes).label("minutes"),
     )
     days = sums.group_by(piece.c.user_id, piece.c.day).subquery("sums")
-    over = days.c.minutes - rules.meal_after
-    meal = case((over <= 0, 0), (over < rules.meal_minutes, over), else_=rules.meal_minutes)
-    return select(*days.c, meal.label("meal")).subquery("person_days")
+    return select(*days.c, _meal(days, rules).label("meal")).subquery("person_days")
+
+
+def _meal(days: Subquery[Any], rules: TimeRules) -> ColumnElement[int]:
+    """The meal of a person's day, by the rule that was in force on it."""
+    first = _meal_by(rules.first_meal, days.c.minutes)
+    later = [
+        (days.c.day >= since.toordinal() - _EPOCH, _meal_by(rule, days.c.minutes))
+        for since, rule in reversed(rules.meal_changes)
+    ]
+    return case(*later, else_=first) if later else first
+
+
+def _meal_by(rule: MealRule, minutes: ColumnElement[int]) -> ColumnElement[int]:
+    if not rule.minutes:
+        return literal(0)
+    over = minutes - rule.after
+    return case((over <= 0, 0), (over < rule.minutes, over), else_=rule.minutes)
 
 
 def read_person_days(selection: Selection, rules: TimeRules, *, now: datetime) -> list[PersonDay]:

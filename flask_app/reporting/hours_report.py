@@ -27,7 +27,7 @@ def hours_report(selection: Selection, rules: TimeRules, *, now: datetime, perio
     days = read_person_days(selection, rules, now=now)
     slots = sorted({slot(selection.first + timedelta(n)) for n in range(_length(selection))})
     people = _people({day.user_id for day in days})
-    meals = bool(rules.meal_minutes)
+    meals = rules.has_meals
     columns = [Column("Employee", link="person"), Column("Department")]
     columns += [Column(_label(start, selection), HOURS, link="day") for start in slots]
     columns += [Column("Worked", HOURS)]

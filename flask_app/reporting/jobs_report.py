@@ -18,25 +18,49 @@ from flask_app.reporting.hours import Selection, as_date, pieces
 from flask_app.reporting.report import DAY, HOURS, PERCENT, WHOLE, Column, Report, Row, listed
 from flask_app.reporting.timesheet import TimeRules
 
-PACE_DAYS = 10  # working days over which a job's pace is measured
+PACE_DAYS = 10  # working days, the last that are over, on which a job's pace is measured
 NEARLY = 80.0  # percent of the estimate from which on a job is nearly over
 _FAR = timedelta(days=3650)
 COLUMNS = (
     Column("Job", sort="job", link="job_report"), Column("General contractor"),
     Column("Estimate", HOURS), Column("Worked", HOURS, sort="worked"), Column("Used %", PERCENT, sort="used"),
     Column("Left", HOURS), Column("Last 10 working days", HOURS, sort="pace"),
-    Column("A day", HOURS), Column("Done by", DAY), Column("Says"),
+    Column("Of them on it", WHOLE), Column("A day", HOURS), Column("Done by", DAY), Column("Says"),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """What was worked on a job: minutes in all and on the days of the pace, and when it was worked on."""
+
+    worked: int = 0
+    lately: int = 0
+    first: date | None = None
+    last: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The days on which pace is measured, the last PACE_DAYS working days before today, and what follows."""
+
+    days: Sequence[date]
+    upcoming: Sequence[date]
+
+    def days_of(self, work: Work) -> int:
+        """Return how many of the days a job has been worked on for: none before its first shift count."""
+        return sum(work.first is not None and day >= work.first for day in self.days)
+
+
+@dataclass(frozen=True, slots=True)
 class JobFigures:
-    """One job's hours in minutes. `pace` is minutes a working day, None if nobody worked on it lately."""
+    """One job's hours in minutes; `days` is by how many working days its pace is divided."""
 
     worked: int
     lately: int
     estimate: int | None
-    done_by: date | None
+    days: int
+    done_by: date | None = None
+    is_asleep: bool = False  # worked on, but not since the pace's days began
 
     @property
     def used(self) -> float | None:
@@ -48,30 +72,28 @@ class JobFigures:
 
     @property
     def a_day(self) -> int | None:
-        return round(self.lately / PACE_DAYS) if self.lately else None
+        return round(self.lately / self.days) if self.lately and self.days else None
 
     @property
     def says(self) -> str:
-        if self.used is None:
+        if not self.estimate:
             return "No estimate"
-        if self.used > 100:
+        if self.worked > self.estimate:  # in minutes: 100:01 of 100:00 is over, though it is 100.0 %
             return "Over"
-        if self.used >= NEARLY:
+        if 100 * self.worked >= NEARLY * self.estimate:
             return "Nearly over"
-        return "" if self.lately or not self.worked else "No work lately"
+        return "No work lately" if self.is_asleep else ""
 
 
 def jobs_report(
     rules: TimeRules, *, now: datetime, words: str = "", status: str = "active", sort: str = ""
 ) -> Report:
     """Return the jobs of a board with their figures: those over the estimate first, then nearly over ones."""
-    today = rules.day_of(now)
-    since, off = pace_begins(today)
-    hours, upcoming = _hours(status, since, rules, now), working_days_after(today, off)
+    pace = read_pace(rules.day_of(now))
+    work = read_work(pace, rules, now=now, of=_on_board(status))
     rows = []
     for job_id, number, contractor, estimated in _jobs(status, words):
-        worked, lately = hours.get(job_id, (0, 0))
-        one = figures_of(estimated, worked, lately, upcoming)
+        one = figures_of(estimated, work.get(job_id, Work()), pace)
         rows.append((one, _row(job_id, number, contractor, one)))
     rows.sort(key=_order(sort), reverse=sort.startswith("-"))
     over = sum(one.says == "Over" for one, _ in rows)
@@ -79,36 +101,47 @@ def jobs_report(
     figures = [("Jobs", WHOLE, len(rows)), ("Over the estimate", WHOLE, over), ("Nearly over", WHOLE, nearly)]
     worked_in_all = sum(one.worked for one, _ in rows)
     figures += [("Worked", HOURS, worked_in_all)]
-    totals = ["All", "", None, worked_in_all, None, None, sum(one.lately for one, _ in rows), None, None, ""]
+    totals = [
+        "All",
+        "",
+        None,
+        worked_in_all,
+        None,
+        None,
+        sum(one.lately for one, _ in rows),
+        None,
+        None,
+        None,
+        "",
+    ]
     return Report("Jobs", "Up to now", [listed("Jobs", COLUMNS, [row for _, row in rows], totals)], figures)
 
 
-def figures_of(
-    estimated_hours: float | None, worked: int, lately: int, upcoming: Sequence[date]
-) -> JobFigures:
-    """Return a job's figures from its estimate in hours and its minutes; `upcoming` are working days."""
+def figures_of(estimated_hours: float | None, work: Work, pace: Pace) -> JobFigures:
+    """Return a job's figures from its estimate in hours and its work."""
     estimate = round(estimated_hours * 60) if estimated_hours else None
-    done_by = None
-    if estimate and lately and worked < estimate:
-        days = -(-(estimate - worked) * PACE_DAYS // lately)
-        done_by = upcoming[days - 1] if days <= len(upcoming) else None
-    return JobFigures(worked, lately, estimate, done_by)
+    days, done_by = pace.days_of(work), None
+    if estimate and work.lately and days and work.worked < estimate:
+        needed = -(-(estimate - work.worked) * days // work.lately)
+        done_by = pace.upcoming[needed - 1] if needed <= len(pace.upcoming) else None
+    is_asleep = work.last is not None and work.last < pace.days[0]
+    return JobFigures(work.worked, work.lately, estimate, days, done_by, is_asleep)
 
 
-def pace_begins(today: date) -> tuple[date, Set[date]]:
-    """Return the first of the last PACE_DAYS working days before today, and the shop's holidays around."""
+def read_pace(today: date) -> Pace:
+    """Return the last PACE_DAYS working days before today, and those of the ten years after it, in order."""
     off = {holiday.day for holiday in Holiday.between(today - timedelta(days=60), today + _FAR)}
-    day, left = today, PACE_DAYS
-    while left:
+    days: list[date] = []
+    day = today
+    while len(days) < PACE_DAYS:
         day -= timedelta(days=1)
-        left -= day.weekday() < 5 and day not in off
-    return day, off
+        days += [day] if _is_working(day, off) else []
+    upcoming = (today + timedelta(days=n) for n in range(1, _FAR.days + 1))
+    return Pace(days[::-1], [day for day in upcoming if _is_working(day, off)])
 
 
-def working_days_after(day: date, off: Set[date]) -> list[date]:
-    """Return the working days of the ten years after `day`, in order."""
-    days = (day + timedelta(days=n) for n in range(1, _FAR.days + 1))
-    return [one for one in days if one.weekday() < 5 and one not in off]
+def _is_working(day: date, off: Set[date]) -> bool:
+    return day.weekday() < 5 and day not in off
 
 
 def burn_up(job: Job, rules: TimeRules, *, now: datetime) -> list[tuple[date, int]]:
@@ -131,14 +164,26 @@ def burn_up(job: Job, rules: TimeRules, *, now: datetime) -> list[tuple[date, in
     return sums
 
 
-def _hours(status: str, since: date, rules: TimeRules, now: datetime) -> dict[int, tuple[int, int]]:
-    """Return (worked, worked since) in minutes of each job of a board."""
+def read_work(pace: Pace, rules: TimeRules, *, now: datetime, of: Any = None) -> dict[int, Work]:
+    """Return what was worked on each job (`of`: SQL for which); today is no day of the pace."""
     minutes = clock_minutes(end_or_now(now)) - clock_minutes(Shift.started_at)
-    lately = case((Shift.started_at >= day_bounds(since, rules.zone)[0], minutes), else_=0)
-    query = select(Shift.job_id, func.sum(minutes), func.sum(lately)).group_by(Shift.job_id)
-    if status:
-        query = query.where(Shift.job_id.in_(select(Job.id).where(Job.status == _STATUS[status])))
-    return {job: (int(worked), int(late)) for job, worked, late in db.session.execute(query)}
+    since = day_bounds(pace.days[0], rules.zone)[0]
+    until = day_bounds(rules.day_of(now), rules.zone)[0]
+    lately = case(((Shift.started_at >= since) & (Shift.started_at < until), minutes), else_=0)
+    query = select(
+        Shift.job_id, func.sum(minutes), func.sum(lately), func.min(Shift.started_at),
+        func.max(Shift.started_at),
+    )  # fmt: skip
+    query = query.group_by(Shift.job_id)
+    query = query if of is None else query.where(of)
+    return {
+        job: Work(int(worked), int(late), rules.day_of(first), rules.day_of(last))
+        for job, worked, late, first, last in db.session.execute(query)
+    }
+
+
+def _on_board(status: str) -> Any:
+    return Shift.job_id.in_(select(Job.id).where(Job.status == _STATUS[status])) if status else None
 
 
 def _jobs(status: str, words: str) -> Any:
@@ -151,8 +196,8 @@ def _jobs(status: str, words: str) -> Any:
 
 def _row(job_id: int, number: str, contractor: str, one: JobFigures) -> Row:
     cells = (
-        number, contractor, one.estimate, one.worked, one.used, one.left, one.lately, one.a_day, one.done_by,
-        one.says,
+        number, contractor, one.estimate, one.worked, one.used, one.left, one.lately,
+        one.days if one.lately else None, one.a_day, one.done_by, one.says,
     )  # fmt: skip
     return Row(cells, {"job": job_id})
 

@@ -45,7 +45,7 @@ class Wanted:
 
 def shifts_report(wanted: Wanted, rules: TimeRules, *, now: datetime, period: str) -> Report:
     """Return every shift that began on the days of the selection, open ones up to `now`."""
-    has_meals = bool(rules.meal_minutes and wanted.selection.whole_days and not wanted.only)
+    has_meals = rules.has_meals and wanted.selection.whole_days and not wanted.only
     # With meals all by one reading of the person's days.
     sums = _sums_with_meal if has_meals else _sums
     count, minutes, meal = sums(wanted, rules, now)

@@ -4,9 +4,10 @@ The rule. A shift counts on the shop-local day on which it started. It is worth 
 two punches, each cut to the minute as it is shown: 7:02:40 to 11:30:10 reads "7:02 – 11:30", is worth 4:28.
 So whoever adds up the times on the page gets the total on the page, and switching jobs loses nothing.
 
-The meal rule. Whoever works more than `meal_after` minutes on a day has up to `meal_minutes` taken off, never
-so much that working longer would pay less: 4:10 after "30 min after 4 h" loses ten minutes. It belongs to a
-person and a day over all jobs and is always a figure of its own: paid = worked - meal.
+The meal rule. Whoever works more than `after` minutes on a day has up to `minutes` taken off, never so much
+that working longer would pay less: 4:10 after "30 min after 4 h" loses ten minutes. It belongs to a person
+and a day over all jobs and is always a figure of its own: paid = worked - meal. The rule of a day is the one
+that was in force on it.
 
 reporting/hours.py says the same in SQL; a property test holds the two together.
 """
@@ -22,16 +23,33 @@ from flask_app.clock import day_of, week_start
 
 
 @dataclass(frozen=True, slots=True)
-class TimeRules:
-    """How a shop counts its hours. `meal_minutes` 0 is no meal rule; `meal_after` is in minutes."""
+class MealRule:
+    """Up to `minutes` are taken off a day of more than `after` minutes; 0 is no meal rule."""
 
-    zone: tzinfo
-    meal_minutes: int = 0
-    meal_after: int = 0
+    minutes: int = 0
+    after: int = 0
 
     def meal(self, worked: int) -> int:
         """Return the minutes of meal in `worked` minutes of one person's day."""
-        return min(self.meal_minutes, max(0, worked - self.meal_after))
+        return min(self.minutes, max(0, worked - self.after))
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRules:
+    """How a shop counts its hours: its zone, its first meal rule, and from which days on others hold."""
+
+    zone: tzinfo
+    first_meal: MealRule = MealRule()
+    meal_changes: tuple[tuple[date, MealRule], ...] = ()  # in order
+
+    @property
+    def has_meals(self) -> bool:
+        """Whether a meal was ever taken off."""
+        return any(rule.minutes for rule in (self.first_meal, *(rule for _, rule in self.meal_changes)))
+
+    def meal_rule(self, day: date) -> MealRule:
+        """Return the meal rule that was in force on a day."""
+        return next((rule for since, rule in reversed(self.meal_changes) if since <= day), self.first_meal)
 
     def day_of(self, instant: datetime) -> date:
         return day_of(instant, self.zone)
@@ -78,11 +96,21 @@ class Day(Generic[S]):
         people: dict[int, int] = defaultdict(int)
         for line in self.lines:
             people[line.shift.user_id] += line.minutes
-        return sum(self.rules.meal(worked) for worked in people.values())
+        rule = self.meal_rule
+        return sum(rule.meal(worked) for worked in people.values())
 
     @property
     def paid(self) -> int:
         return self.minutes - self.meal
+
+    @property
+    def meal_rule(self) -> MealRule:
+        return self.rules.meal_rule(self.date)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it goes on growing: somebody is on the clock whose shift counts on this day."""
+        return any(line.shift.ended_at is None for line in self.lines)
 
     @property
     def why(self) -> str:
@@ -109,6 +137,11 @@ class Week(Generic[S]):
 
     start: date
     days: Sequence[Day[S]]
+
+    @property
+    def live_day(self) -> Day[S] | None:
+        """The day that goes on growing, if there is one."""
+        return next((day for day in self.days if day.is_live), None)
 
     @property
     def minutes(self) -> int:

@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import case, exists, func, or_, select
 
 from flask_app.clock import day_bounds
 from flask_app.models.database import db
 from flask_app.models.dismissal import Dismissal
 from flask_app.models.job import Job
 from flask_app.models.shift import Shift
+from flask_app.models.shop_rules import Holiday
 from flask_app.models.user import DEPARTMENTS, User, full_name
+from flask_app.models.working_week import USUAL, WorkingWeek, works_on
 from flask_app.reporting.hours import PersonDay, Selection, read_person_days
 from flask_app.reporting.timesheet import TimeRules
 
@@ -88,7 +90,7 @@ def read_today(day: date, rules: TimeRules, *, now: datetime) -> Today:
     punches = _punches(day, rules)
     on = {shift.user_id for shift in running}
     away = set(db.session.scalars(select(Dismissal.user_id).where(Dismissal.day == day)))
-    rest = [(_person(row, worked, punches), row) for row in _people(punches.keys() | worked.keys())]
+    rest = [(_person(row, worked, punches), row) for row in _people(day, punches.keys() | worked.keys())]
     rest = [(person, row) for person, row in rest if person.id not in on]  # came while this was read
     absent = [person for person, row in rest if person.first_in is None and _is_expected(row, day)]
     return Today(
@@ -120,12 +122,13 @@ def _punches(day: date, rules: TimeRules) -> dict[int, Any]:
     return {row[0]: row for row in db.session.execute(query)}
 
 
-def _people(also: set[int]) -> Sequence[Any]:
+def _people(day: date, also: set[int]) -> Sequence[Any]:
     """Whoever is not in: everybody active, and whoever else worked."""
     active = (User.approved_at.is_not(None)) & (User.deleted_date.is_(None))
     columns = (
         User.id, User.first_name, User.last_name, User.told_apart_by, User.department, User.on_active_roster,
-        User.hire_date, User.leave_date, active.label("active"),
+        User.hire_date, User.leave_date, active.label("active"), WorkingWeek.on(day).label("weekdays"),
+        exists(select(Holiday.day).where(Holiday.day == day)).label("holiday"),
     )  # fmt: skip
     query = select(*columns).order_by(*User.by_name())
     query = query.where(User.id.not_in(select(Shift.user_id).where(Shift.open_for > 0)))
@@ -144,7 +147,8 @@ def _is_expected(row: Any, day: date) -> bool:
     employed = (row.hire_date is None or row.hire_date <= day) and (
         row.leave_date is None or day <= row.leave_date
     )
-    return bool(row.active and row.on_active_roster and employed)
+    works = works_on(USUAL if row.weekdays is None else row.weekdays, day) and not row.holiday
+    return bool(row.active and row.on_active_roster and employed and works)
 
 
 def _departments(

@@ -1,10 +1,11 @@
 """Utilisation: what everybody worked, against what could have been worked. Rule: facts of the old program.
 
-Possible are 6.5 hours for each Monday to Friday of the range, up to today, without the shop's holidays, and
-for each person only from the first to the last day of work.
+Possible are 6.5 hours for each working day of the range, up to today, without the shop's holidays, and for
+each person only from the first to the last day of work. Working days are Monday to Friday; whoever has a week
+of their own is measured by that: three days a week are fully used at 19.5 hours.
 """
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -12,8 +13,10 @@ from typing import Any
 from sqlalchemy import func, select
 
 from flask_app.models.database import db
+from flask_app.models.dated import Dated
 from flask_app.models.shop_rules import Holiday
 from flask_app.models.user import DEPARTMENTS, User, full_name
+from flask_app.models.working_week import USUAL, WorkingWeek, works_on
 from flask_app.reporting.hours import Selection, person_days
 from flask_app.reporting.report import HOURS, PERCENT, WHOLE, Column, Report, Row, listed
 from flask_app.reporting.timesheet import TimeRules
@@ -22,23 +25,25 @@ POSSIBLE_MINUTES = 390  # a working day's 6.5 hours
 BANDS = (("over", 100.0), ("good", 80.0), ("fair", 50.0))  # over: more than; the others: at least
 
 
-def band(percent: float | None) -> str:
-    """Return the word for a utilisation as it is shown, with one decimal; "" where there is none."""
-    if percent is None:
+def band(minutes: int, possible: int) -> str:
+    """Return the word for a utilisation, "" where nothing was possible. Compared in minutes: 100.04 % is
+    over, though it is shown as 100.0 %."""
+    if not possible:
         return ""
-    if percent > BANDS[0][1]:
+    if 100 * minutes > BANDS[0][1] * possible:
         return "over"
-    return next((word for word, least in BANDS[1:] if percent >= least), "low")
+    return next((word for word, least in BANDS[1:] if 100 * minutes >= least * possible), "low")
 
 
 def quarterly_report(
     selection: Selection, rules: TimeRules, *, now: datetime, period: str, sort: str = ""
 ) -> Report:
     """Return everybody who has hours in the range, and everybody on the roster who could have."""
-    days = working_days(selection, today=rules.day_of(now))
     worked = _worked(selection, rules, now)
-    meals = bool(rules.meal_minutes)
-    lines = [_line(person, worked.get(person.id), days) for person in _people(selection)]
+    meals = rules.has_meals
+    weeks = WorkingWeek.by_person()
+    possible = Possible(selection, today=rules.day_of(now), weeks=weeks)
+    lines = [_line(person, worked.get(person.id), possible) for person in _people(selection)]
     lines = [line for line in lines if line["shifts"] or (line["expected"] and line["possible"])]
     columns = [
         Column("Employee", sort="person", link="range"), Column("Department", sort="department"),
@@ -47,19 +52,32 @@ def quarterly_report(
     ]  # fmt: skip
     columns += [Column("Meal", HOURS), Column("Paid", HOURS)] if meals else []
     totals = _together("All", lines, meals)
-    figures = [("Working days", WHOLE, len(days)), ("Worked", HOURS, totals[3])]
+    figures = [("Working days", WHOLE, len(possible.usual)), ("Worked", HOURS, totals[3])]
     figures += [("Possible", HOURS, totals[4]), ("Utilization", PERCENT, totals[5])]
     rows = _rows(lines, meals, sort)
     return Report("Utilization", period, [listed("Utilization", columns, rows, totals)], figures)
 
 
-def working_days(selection: Selection, *, today: date) -> list[date]:
-    """Return Monday to Friday of the range up to today, without holidays."""
-    last = min(selection.last, today)
-    off: Set[date] = {holiday.day for holiday in Holiday.between(selection.first, last)}
-    count = max(0, (last - selection.first).days + 1)
-    days = (selection.first + timedelta(n) for n in range(count))
-    return [day for day in days if day.weekday() < 5 and day not in off]
+class Possible:
+    """The days of a range on which people could have worked: up to today, without the shop's holidays."""
+
+    def __init__(self, selection: Selection, *, today: date, weeks: Mapping[int, Dated[int]]) -> None:
+        last = min(selection.last, today)
+        off = {holiday.day for holiday in Holiday.between(selection.first, last)}
+        count = max(0, (last - selection.first).days + 1)
+        days = (selection.first + timedelta(n) for n in range(count))
+        self.open = [day for day in days if day not in off]
+        self.usual = [day for day in self.open if works_on(USUAL, day)]
+        self._weeks = weeks
+
+    def days_of(self, user_id: int, first: date | None, last: date | None) -> list[date]:
+        """Return the days on which somebody who was employed from `first` to `last` could have worked."""
+        days, week = self.usual, self._weeks.get(user_id)
+        if week is not None:
+            days = [day for day in self.open if works_on(week.on(day), day)]
+        if first is None and last is None:
+            return days
+        return [day for day in days if (first or date.min) <= day <= (last or date.max)]
 
 
 def _worked(selection: Selection, rules: TimeRules, now: datetime) -> dict[int, Any]:
@@ -82,9 +100,8 @@ def _people(selection: Selection) -> Sequence[Any]:
     return db.session.execute(query.order_by(*User.by_name())).all()
 
 
-def _line(person: Any, worked: Any, days: Sequence[date]) -> dict[str, Any]:
-    first, last = person.hire_date or date.min, person.leave_date or date.max
-    mine = days if (first, last) == (date.min, date.max) else [d for d in days if first <= d <= last]
+def _line(person: Any, worked: Any, possible: Possible) -> dict[str, Any]:
+    mine = possible.days_of(person.id, person.hire_date, person.leave_date)
     _, shifts, minutes, meal = worked or (0, 0, 0, 0)
     return {
         "id": person.id, "key": person.name_key,
@@ -129,10 +146,14 @@ def _rows(lines: list[dict[str, Any]], meals: bool, sort: str) -> list[Row]:
         mine = list(members)
         rows += [_row(line, meals) for line in mine]
         name = DEPARTMENTS.get(code, code)
-        rows.append(Row(_together(f"{name}, together", mine, meals), is_group=True))
+        rows.append(Row(_together(f"{name}, together", mine, meals), {"band": _band(mine)}, is_group=True))
     return rows
 
 
 def _row(line: dict[str, Any], meals: bool) -> Row:
     department = DEPARTMENTS.get(line["department"], line["department"])
-    return Row(_cells(line["name"], department, line, meals), {"person": line["id"]})
+    return Row(_cells(line["name"], department, line, meals), {"person": line["id"], "band": _band([line])})
+
+
+def _band(lines: Sequence[dict[str, Any]]) -> str:
+    return band(sum(line["minutes"] for line in lines), sum(line["possible"] for line in lines))

@@ -8,10 +8,12 @@ from uuid import uuid4
 
 from flask import Flask, request, url_for
 
+from flask_app.clock import day_bounds
 from flask_app.config import settings
 from flask_app.models import db
 from flask_app.models.user import DEPARTMENTS
-from flask_app.reporting.timesheet import TimeRules, worked_minutes
+from flask_app.models.working_week import words_of
+from flask_app.reporting.timesheet import MealRule, TimeRules, worked_minutes
 from flask_app.sync.health import sync_trouble
 from flask_app.web.access import me, my_shift
 from flask_app.web.now import now
@@ -26,9 +28,12 @@ def init_app(app: Flask) -> None:
         my_shift=my_shift,
         sync_trouble=lambda: sync_trouble(now=now()),
         tab_of=tab_of,
+        time_rules=time_rules,
+        day_end=day_end,
     )
     for present in (so_far, clock, stamp, stamp_text, day, hm, hours, iso):
         app.jinja_env.filters[present.__name__] = present
+    app.jinja_env.filters["weekdays"] = words_of
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 
@@ -75,6 +80,11 @@ def iso(instant: datetime) -> str:
     return f"{instant.astimezone(UTC).isoformat()[:19]}Z"
 
 
+def day_end(value: date) -> datetime:
+    """The instant at which a shop day is over"""
+    return day_bounds(value, settings().shop_timezone)[1]
+
+
 def tab_of(endpoint: str | None) -> str:
     """Return which tab a page belongs to; what only admins open is the office."""
     part = (endpoint or "").partition(".")[0]
@@ -86,7 +96,7 @@ def tab_of(endpoint: str | None) -> str:
 def time_rules() -> TimeRules:
     """Return how this shop counts its hours."""
     config = settings()
-    return TimeRules(config.shop_timezone, meal_minutes=config.meal_minutes, meal_after=config.meal_after)
+    return TimeRules(config.shop_timezone, MealRule(config.meal_minutes, config.meal_after))
 
 
 def static_url(name: str) -> str:

@@ -13,17 +13,20 @@ from sqlalchemy import insert, select
 from flask_app.clock import day_bounds, day_of
 from flask_app.models import Job, Shift, User, db
 from flask_app.reporting.hours import PersonDay, Selection, read_person_days, timesheet_of
-from flask_app.reporting.timesheet import TimeRules, Timesheet
+from flask_app.reporting.timesheet import MealRule, TimeRules, Timesheet
 from tests.conftest import NOW
 
 NEW_YORK = ZoneInfo("America/New_York")
 BEGIN = datetime(2026, 10, 30, 4, 0, tzinfo=UTC)  # New York's night of 25 hours is two days later
 SPAN = 7 * 24 * 3600
+meals = st.builds(MealRule, minutes=st.sampled_from([0, 30, 45]), after=st.sampled_from([0, 240]))
 rules = st.builds(
     TimeRules,
     zone=st.sampled_from([NEW_YORK, ZoneInfo("Australia/Lord_Howe"), ZoneInfo("UTC")]),
-    meal_minutes=st.sampled_from([0, 30, 45]),
-    meal_after=st.sampled_from([0, 240]),
+    first_meal=meals,
+    meal_changes=st.dictionaries(st.dates(date(2026, 10, 28), date(2026, 11, 6)), meals, max_size=3).map(
+        lambda changes: tuple(sorted(changes.items()))
+    ),
 )
 shift_lists = st.lists(
     st.tuples(st.integers(0, SPAN), st.integers(0, 50 * 3600) | st.none(), st.integers(0, 2)), max_size=12

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select, type_coerce
 
 from flask_app.models.database import make_engine
 from flask_app.models.types import UtcDateTime, clock_minutes
-from flask_app.reporting.timesheet import TimeRules, Timesheet, worked_minutes
+from flask_app.reporting.timesheet import MealRule, TimeRules, Timesheet, worked_minutes
 
 NEW_YORK = ZoneInfo("America/New_York")
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
@@ -139,8 +139,9 @@ def test_the_database_counts_as_python_does(connection, start, length):
 
 
 def test_the_meal_is_taken_once_from_a_persons_day_and_never_makes_more_work_worth_less():
-    rules = TimeRules(NEW_YORK, meal_minutes=30, meal_after=240)
-    assert [rules.meal(worked) for worked in (0, 240, 241, 250, 270, 480)] == [0, 0, 1, 10, 30, 30]
+    meal = MealRule(30, 240)
+    rules = TimeRules(NEW_YORK, meal)
+    assert [meal.meal(worked) for worked in (0, 240, 241, 250, 270, 480)] == [0, 0, 1, 10, 30, 30]
     morning = Punches(utc(2026, 11, 23, 12, 2), utc(2026, 11, 23, 16, 30))
     afternoon = Punches(utc(2026, 11, 23, 17, 10), utc(2026, 11, 23, 20, 31))
     other = Punches(utc(2026, 11, 23, 12, 0), utc(2026, 11, 23, 17, 0), user_id=2)
@@ -162,3 +163,20 @@ def test_the_meal_is_taken_once_from_a_persons_day_and_never_makes_more_work_wor
 )
 def test_a_day_says_when_its_shifts_ended_if_that_is_not_plain(start, end, why):
     assert sheet(Punches(start, end)).days[0].why == why
+
+
+def test_a_day_has_the_meal_rule_that_was_in_force_on_it():
+    changes = ((date(2026, 11, 3), MealRule(30, 240)), (date(2026, 11, 5), MealRule(60, 360)))
+    rules = TimeRules(NEW_YORK, MealRule(), changes)
+    days = [Punches(utc(2026, 11, day, 13, 0), utc(2026, 11, day, 21, 0)) for day in (2, 3, 4, 5, 6)]
+    found = Timesheet(days, rules=rules, now=NOW).days
+    assert [day.meal for day in found] == [0, 30, 30, 60, 60]
+    assert (rules.has_meals, TimeRules(NEW_YORK).has_meals) == (True, False)
+
+
+def test_the_day_that_grows_is_the_one_on_which_the_open_shift_counts():
+    yesterday = Punches(utc(2026, 11, 23, 3, 0), None)  # Sunday, 10 PM
+    timesheet = sheet(yesterday)
+    assert not timesheet.on(date(2026, 11, 23)).is_live
+    (week,) = timesheet.weeks
+    assert (week.start, week.live_day.date) == (date(2026, 11, 16), date(2026, 11, 22))

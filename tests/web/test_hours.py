@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from flask_app.models import Job, Shift, User, committing, db
-from tests.conftest import NOW
+from tests.conftest import NOW, PASSWORD
 
 
 @pytest.fixture
@@ -117,3 +117,27 @@ def test_hours_that_are_still_to_come_cannot_be_asked_for(ana):
 
 def test_the_page_says_on_which_day_a_shift_counts(ana):
     assert "A shift counts on the day it started." in hours(ana)
+
+
+def test_today_grows_only_by_a_shift_that_counts_today(app, make_app, ana, cast, add_job):
+    start = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # Sunday, 11 PM
+    work(app, cast.ana, add_job("4512"), start, None)
+    page = hours(ana, at=NOW)
+    today, week = re.findall(r'<dd>(<span class="num".*?</span>)', page)
+    assert ("data-live" in today, "data-live" in week) == (False, False)
+    assert page.count("data-live") == 2  # last week and its Sunday
+    with time_machine.travel(NOW, tick=False):
+        board = ana.get("/dashboard").text
+    assert re.search(r'Today so far: <span class="num">0:00</span>', board)
+
+
+def test_meal_and_paid_grow_with_the_day_and_the_week(make_app, app, cast, add_job):
+    job_id = add_job("4512")
+    for days_back, minutes in ((1, 300), (0, None)):
+        work(app, cast.ana, job_id, NOW - timedelta(days=days_back) + timedelta(days=1), minutes)
+    browser = make_app(meal_minutes=30, meal_after=240).test_client()
+    browser.post("/login", data={"email": "ana@shop.example", "password": PASSWORD})
+    page = hours(browser, at=NOW + timedelta(days=1, minutes=250))
+    grows = 'data-day="250" data-meal="30" data-after="240"'
+    assert f'<span data-rest-meal="0" {grows}>0:10</span>' in page  # the day
+    assert f'<span data-rest-paid="270" {grows}>8:30</span>' in page  # the week: 4:30 and 4:00

@@ -45,6 +45,8 @@ TABLE = {
     ("POST", "/update/user/<int:user_id>"): (OUT, NO, IN),
     ("POST", "/activate/user/<int:user_id>"): (OUT, NO, IN),
     ("POST", "/deactivate/user/<int:user_id>"): (OUT, NO, IN),
+    ("GET", "/employment/user/<int:user_id>"): (OUT, NO, IN),
+    ("POST", "/employment/user/<int:user_id>/week"): (OUT, NO, IN),
     ("GET", "/sync"): (OUT, NO, IN),
     ("GET", "/sync/run/<int:run_id>"): (OUT, NO, IN),
     ("GET", "/sync/status"): (OUT, NO, IN),

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 
-from flask_app.models import Audit, Job, Shift, User, committing, db
+from flask_app.models import Audit, Holiday, Job, Shift, User, committing, db
 from flask_app.reporting.hours import timesheet_of
-from flask_app.reporting.timesheet import TimeRules
+from flask_app.reporting.timesheet import MealRule, TimeRules
 from flask_app.reporting.today import read_today
 from tests.connected import words
 
@@ -39,9 +39,9 @@ def punch(app, cast, add_job):
     return work
 
 
-def board(app, **rules):
+def board(app, day=date(2026, 11, 23), *, meal=MealRule()):  # noqa: B008  # a value that never changes
     with app.app_context():
-        return read_today(date(2026, 11, 23), TimeRules(NEW_YORK, **rules), now=TEN)
+        return read_today(day, TimeRules(NEW_YORK, meal), now=TEN)
 
 
 def names(people) -> list[str]:
@@ -77,9 +77,9 @@ def test_who_left_after_a_night_shift_has_left_today(app, cast, punch):
 def test_hours_are_those_of_the_timesheet(app, cast, punch):
     punch("ana", TEN - 9 * HOUR, TEN - 4 * HOUR)
     punch("ana", TEN - 3 * HOUR)
-    today = board(app, meal_minutes=30, meal_after=240)
+    today = board(app, meal=MealRule(30, 240))
     with app.app_context():
-        rules = TimeRules(NEW_YORK, meal_minutes=30, meal_after=240)
+        rules = TimeRules(NEW_YORK, MealRule(30, 240))
         sheet = timesheet_of(db.session.get_one(User, cast.ana), *[date(2026, 11, 23)] * 2, rules, now=TEN)
     assert (today.total("minutes"), today.total("meal")) == (sheet.minutes, sheet.meal) == (480, 30)
 
@@ -101,6 +101,51 @@ def test_who_is_expected(app, cast, values, expected):
         ana = db.session.get_one(User, cast.ana)
         committing(lambda: [setattr(ana, name, value) for name, value in values.items()])
     assert ("Ana Duarte" in names(board(app).expected)) is expected
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        (date(2026, 11, 20), True),  # a Friday
+        (date(2026, 11, 21), False),
+        (date(2026, 11, 22), False),
+        (date(2026, 11, 26), False),  # Thanksgiving
+        (date(2026, 11, 27), True),
+    ],
+)
+def test_nobody_is_expected_on_a_weekend_or_a_holiday(app, cast, day, expected):
+    with app.app_context():
+        grace = db.session.get_one(User, cast.grace)
+        committing(lambda: Holiday.add(date(2026, 11, 26), "Thanksgiving", by=grace, now=TEN))
+    assert names(board(app, day).expected) == (["Ana Duarte", "Luis Romero"] if expected else [])
+
+
+def test_a_week_of_ones_own_says_who_is_expected_from_the_day_on_which_it_holds(app, cast, log_in):
+    grace = log_in("grace")
+    form = {"from_day": "2026-11-18", "weekday": ["5", "1"]}  # from a Wednesday on: Tuesdays and Saturdays
+    assert grace.post(f"/employment/user/{cast.ana}/week", data=form).status_code == 302
+    dates = [date(2026, 11, day) for day in (13, 14, 17, 18, 21, 23, 24)]
+    expected = [day.day for day in dates if "Ana Duarte" in names(board(app, day).expected)]
+    assert expected == [13, 17, 21, 24]
+    page = words(grace.get(f"/employment/user/{cast.ana}").text)
+    assert "Tue, Sat from Wed 11/18/2026 Mon, Tue, Wed, Thu, Fri before that" in page
+    with app.app_context():
+        row = Audit.of("user", cast.ana)[0]
+        assert row.changes["weekdays"] == ["Mon, Tue, Wed, Thu, Fri", "Tue, Sat"]
+
+
+@pytest.mark.parametrize("day", ["", "x", "1999-12-31"])
+def test_a_week_needs_the_day_from_which_it_holds(cast, log_in, day):
+    answer = log_in("grace").post(f"/employment/user/{cast.ana}/week", data={"from_day": day})
+    assert answer.status_code == 422
+
+
+def test_the_wall_is_told_which_day_it_shows(log_in, cast, ten):
+    ten.move_to(datetime(2026, 11, 24, 23, 59, tzinfo=NEW_YORK))
+    grace = log_in("grace")
+    assert 'data-day="Tue 11/24/2026"' in grace.get("/todays_activity?part=1&wall=1").text
+    ten.move_to(datetime(2026, 11, 25, 0, 0, tzinfo=NEW_YORK))
+    assert 'data-day="Wed 11/25/2026"' in grace.get("/todays_activity?part=1&wall=1").text
 
 
 def test_a_dismissal_holds_for_the_day_and_can_be_undone(app, cast, log_in, ten):

@@ -18,7 +18,7 @@ from flask_app.reporting.hours_report import hours_report
 from flask_app.reporting.jobs_report import jobs_report
 from flask_app.reporting.report import Column, Report, Row, Section
 from flask_app.reporting.shifts_report import Wanted, shifts_report
-from flask_app.reporting.timesheet import TimeRules, Timesheet
+from flask_app.reporting.timesheet import MealRule, TimeRules, Timesheet
 from flask_app.reporting.utilization_report import quarterly_report
 from flask_app.web.exports import as_csv
 
@@ -32,8 +32,8 @@ drawn_shifts = st.lists(st.tuples(st.integers(0, SPAN), lengths, either, either)
 rules = st.builds(
     TimeRules,
     zone=st.just(NEW_YORK),
-    meal_minutes=st.sampled_from([0, 30]),
-    meal_after=st.just(240),
+    first_meal=st.sampled_from([MealRule(), MealRule(30, 240)]),
+    meal_changes=st.sampled_from([(), ((date(2026, 11, 2), MealRule(45, 300)),)]),
 )
 
 
@@ -74,14 +74,14 @@ def test_every_report_tells_what_the_timesheet_tells(app_context, shop, drawn, r
         "shifts": {label: value for label, _, value in shifts.figures}["Worked"],
         "lines": sum(row.cells[7] for row in shifts.sections[0].rows(None, 0)),
         "hours": {label: value for label, _, value in hours.figures}["Worked"],
-        "by day": by_day(hours, 3 if rule.meal_minutes else 1),
+        "by day": by_day(hours, 3 if rule.has_meals else 1),
         "quarterly": quarterly.sections[0].totals[3],
         "job pages": sum(total.minutes for totals in by_job for total in totals),
         "jobs": jobs_report(rule, now=NOW).sections[0].totals[3],
         "my hours": sum(one.minutes for one in mine),
     }
     assert worked == dict.fromkeys(worked, sheet.minutes)
-    if rule.meal_minutes:
+    if rule.has_meals:
         meals = {
             "shifts": {label: value for label, _, value in shifts.figures}["Meal"],
             "hours": hours.sections[0].totals[-2],

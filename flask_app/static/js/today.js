@@ -7,6 +7,7 @@ const board = document.getElementById("board");
 const failed = document.getElementById("live-failed");
 const out = document.getElementById("live-out");
 const updated = document.querySelector("[data-updated]");
+const shopDay = document.querySelector("[data-shop-day]");
 let shown = null;
 let asking = false;
 
@@ -36,6 +37,7 @@ function draw(html) {
   const held = key(document.activeElement);
   const top = anchor();
   board.innerHTML = html;
+  shopDay.textContent = board.querySelector("[data-day]").dataset.day;
   for (const box of board.querySelectorAll("input[type=checkbox]")) box.checked = ticked.has(box.value);
   if (held) [...board.querySelectorAll("input, button, a")].find((one) => key(one) === held)?.focus({ preventScroll: true });
   top?.();
