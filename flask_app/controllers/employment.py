@@ -8,7 +8,7 @@ from flask_app.models.errors import ValidationError
 from flask_app.models.working_week import weekdays_of
 from flask_app.web.access import admin_required, current_user, user_or_404
 from flask_app.web.now import now, today
-from flask_app.web.times import local_day
+from flask_app.web.parse import shop_day
 
 bp = Blueprint("employment", __name__)
 
@@ -25,7 +25,7 @@ def week(user_id: int) -> ResponseReturnValue:
     person, form, by = user_or_404(user_id), request.form, current_user()
     numbers = [int(text) for text in form.getlist("weekday") if text in set("0123456")]
     try:
-        day = local_day(form.get("from_day", ""))
+        day = shop_day(form.get("from_day", ""))
         committing(lambda: WorkingWeek.set(person, weekdays_of(numbers), day, by=by, at=now()))
     except ValidationError as invalid:
         return _page(person, invalid.problems), 422
