@@ -35,6 +35,27 @@ def day_of(instant: datetime, zone: tzinfo) -> date:
     return day
 
 
+class NoSuchTime(ValueError):
+    """Clocks never showed this time on that day: they were put forward over it."""
+
+
+def instant_of(day: date, at: time, zone: tzinfo, *, second: bool = False) -> datetime:
+    """Return the UTC instant at which clocks in `zone` show `at` on `day`. Raises NoSuchTime.
+
+    `second` asks for the later one where clocks go back and show it twice.
+    """
+    instant = datetime.combine(day, at, tzinfo=zone).replace(fold=int(second)).astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) != datetime.combine(day, at):
+        raise NoSuchTime(f"There was no {at:%H:%M} on {day}.")
+    return instant
+
+
+def comes_twice(day: date, at: time, zone: tzinfo) -> bool:
+    """Whether clocks in `zone` show `at` twice on `day`."""
+    first, second = (datetime.combine(day, at, tzinfo=zone).replace(fold=fold) for fold in (0, 1))
+    return first.utcoffset() > second.utcoffset()  # type: ignore[operator]  # a zone always has an offset
+
+
 def week_start(day: date) -> date:
     """Return the Monday on or before `day`."""
     return day - timedelta(days=day.weekday())

@@ -23,6 +23,7 @@ from flask_app.web.access import (
     login_required,
     my_shift,
 )
+from flask_app.web.drafts import draws_again
 from flask_app.web.job_form import JobForm, NewJobForm
 from flask_app.web.now import now, today
 from flask_app.web.parse import page_number
@@ -121,6 +122,7 @@ def new() -> ResponseReturnValue:
 
 @bp.post("/create/job")
 @admin_required
+@draws_again
 def create() -> ResponseReturnValue:
     form = NewJobForm(request.form)
     if not form.validate():
@@ -143,6 +145,7 @@ def edit(job_id: int) -> ResponseReturnValue:
 
 @bp.post("/update/job/<int:job_id>")
 @admin_required
+@draws_again
 def update(job_id: int) -> ResponseReturnValue:
     job = job_or_404(job_id)
     form = JobForm(request.form, job)

@@ -10,6 +10,7 @@ from flask_app.models.errors import ValidationError
 from flask_app.models.us_holidays import us_federal_holidays
 from flask_app.models.user import DEPARTMENTS
 from flask_app.web.access import admin_required, current_user
+from flask_app.web.drafts import draws_again
 from flask_app.web.now import now, today
 from flask_app.web.parse import shop_day, whole_number
 from flask_app.web.rule_forms import DepartmentRuleForm, HolidayForm
@@ -41,6 +42,7 @@ def _page(
 
 @bp.post("/admin/rules/department")
 @admin_required
+@draws_again
 def department() -> ResponseReturnValue:
     code = request.form.get("department", "")
     if code not in DEPARTMENTS:
@@ -65,6 +67,7 @@ def _change(code: str, form: DepartmentRuleForm) -> None:
 
 @bp.post("/admin/rules/holiday")
 @admin_required
+@draws_again
 def add_holiday() -> ResponseReturnValue:
     form, by = HolidayForm(request.form), current_user()
     if not form.validate():

@@ -1,6 +1,6 @@
 """People: logging in and out, registering, and the admins' list of everybody."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_app.config import settings
@@ -17,6 +17,7 @@ from flask_app.web.access import (
     me,
     user_or_404,
 )
+from flask_app.web.drafts import draws_again, kept_page
 from flask_app.web.forms import Form
 from flask_app.web.now import now
 from flask_app.web.person_forms import NewPersonForm, PersonForm, RegistrationForm
@@ -37,18 +38,26 @@ def login() -> ResponseReturnValue:
 
 
 @bp.post("/login")
+@draws_again
 def enter() -> ResponseReturnValue:
     email, password = request.form.get("email", ""), request.form.get("password", "")
-    target = local_path(request.form.get("next", "")) or ""
+    target, kept = local_path(request.form.get("next", "")) or "", request.form.get("kept", "")
+    if "draw_again" in g:
+        return _login_page(email, g.draw_again, target, kept), 400
     try:
         user = _log_in(email, password)
     except RuleViolation as refusal:
         status = 429 if isinstance(refusal, TooManyAttempts) else 401
-        page = render_template("users/login.html", form={"email": email}, problem=str(refusal), next=target)
-        return page, status
+        return _login_page(email, str(refusal), target, kept), status
     open_session(user, now=now())
     sync_after_login()
+    if kept and (page := kept_page(kept, user.id)):
+        return page
     return redirect(target or url_for("jobs.dashboard"))
+
+
+def _login_page(email: str, problem: str, target: str, kept: str) -> str:
+    return render_template("users/login.html", form={"email": email}, problem=problem, next=target, kept=kept)
 
 
 def _log_in(email: str, password: str) -> User:
@@ -77,6 +86,7 @@ def register() -> ResponseReturnValue:
 
 
 @bp.post("/register")
+@draws_again
 def sign_up() -> ResponseReturnValue:
     if settings().registration == "closed":
         return register()
@@ -113,6 +123,7 @@ def new() -> ResponseReturnValue:
 
 @bp.post("/create/user")
 @admin_required
+@draws_again
 def create() -> ResponseReturnValue:
     form = NewPersonForm(request.form)
     if not form.validate():
@@ -135,6 +146,7 @@ def edit(user_id: int) -> ResponseReturnValue:
 
 @bp.post("/update/user/<int:user_id>")
 @admin_required
+@draws_again
 def update(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     form = PersonForm(request.form, person)

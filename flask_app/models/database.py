@@ -153,6 +153,8 @@ def committing(work: Callable[[], T]) -> T:
     engine's certification, ConcurrentUpdate) is rolled back and run again from its start, so it must itself
     read what it decides on. Any other exception rolls back and is raised.
     """
+    if "draw_again" in g:
+        raise RuntimeError("a form that is only drawn again was about to be saved: see web/drafts.py")
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             result = work()

@@ -160,6 +160,13 @@ class Job(Base):
         return JobPage(db.session.scalars(query).all(), total, page, pages)
 
     @classmethod
+    def suggestions(cls, search: str, *, limit: int = 8) -> Sequence[Self]:
+        """The jobs that have every word of `search` somewhere, active before closed, the best first."""
+        search = plain(search)
+        query = select(cls).where(*cls.having(search)).order_by(cls.status.desc(), *_best_first(search))
+        return db.session.scalars(query.limit(limit)).all()
+
+    @classmethod
     def having(cls, search: str) -> list[ColumnElement[bool]]:
         """The rule that a job has every word of `search` somewhere."""
         return [_has_word(word) for word in search.split()[:8]]

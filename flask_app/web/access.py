@@ -9,6 +9,7 @@ from flask import abort, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_app.models import Base, Correction, Job, Shift, SyncRun, User, db
+from flask_app.web.drafts import log_in_first
 from flask_app.web.now import now
 from flask_app.web.parse import row_id
 from flask_app.web.sessions import session_user
@@ -131,5 +132,7 @@ def _ask_to_log_in() -> ResponseReturnValue:
         abort(401, "Log in first.")
     if request.method in ("GET", "HEAD"):
         return redirect(url_for("users.login", next=request.full_path.rstrip("?")))
+    if page := log_in_first():
+        return page
     flash("You were logged out, so nothing was saved. Log in and try again.", "error")
     return redirect(url_for("users.login"))

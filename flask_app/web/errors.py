@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 from flask_app.models.database import breaks_rule
 from flask_app.web.access import wants_json
+from flask_app.web.drafts import drawn_again
 
 _TITLES = {
     400: "That didn't work",
@@ -45,6 +46,8 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def _stale_form(_error: CSRFError) -> ResponseReturnValue:
+    if page := drawn_again():
+        return page
     return _answer(400, "This page is out of date, so nothing was saved. Go back, reload it and try again.")
 
 

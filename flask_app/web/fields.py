@@ -20,6 +20,8 @@ class Field(wtforms.Field):
 
     kind = "text"
     empty: Any = None
+    is_stored = True  # whether what the form edits has it, unlike a reason
+    process_errors: Any
 
     def __init__(self, label: str, *, missing: str = "", hint: str = "", **more: Any) -> None:
         ours = {name: more.pop(name) for name in _OF_WTFORMS & more.keys()}

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from flask import Flask, Request, request, session
+from flask import Flask, Request, g, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import BadSignature
 
@@ -51,6 +51,7 @@ def session_user(*, now: datetime) -> User | None:
         return None
     user = db.session.get(User, session["user_id"])
     if user is None or not user.is_active or session.get("epoch") != user.epoch or _has_ended(user, now):
+        g.whose = session["user_id"]  # a form that they sent is kept for them alone
         session.clear()
         return None
     if _stamp(now) - session["seen"] >= _SEEN_EVERY.total_seconds():
