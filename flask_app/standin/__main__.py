@@ -7,7 +7,10 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from .access import Access
+from .schema import COLUMNS, STATUS_SHAPES
 from .standin import Standin
 
 
@@ -24,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         port=options.port,
         seed=options.seed,
         directory=options.directory,
-        read_only=options.read_only,
+        status=options.status,
+        without=options.without,
+        access=_access(options),
         max_page_size=options.max_page_size,
         log=_log,
     ) as standin:
@@ -33,6 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         done.wait()
     return 0
+
+
+def _access(options: argparse.Namespace) -> Access:
+    return Access(
+        member=not options.no_member,
+        read=not options.no_read,
+        write=not options.read_only,
+        metadata=not options.no_metadata,
+        secured=frozenset(options.secured),
+    )
 
 
 def _log(line: str) -> None:
@@ -49,6 +64,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=7, help="of the made-up jobs")
     parser.add_argument("--directory", type=Path, help="where to write the certificate")
     parser.add_argument("--read-only", action="store_true", help="refuse every write with 403")
+    parser.add_argument(
+        "--status", choices=STATUS_SHAPES, default="choice", help="what imi_submittalstatus is"
+    )
+    several: dict[str, Any] = {
+        "action": "append", "default": [], "metavar": "COLUMN", "choices": tuple(COLUMNS),
+    }  # fmt: skip
+    parser.add_argument("--without", **several, help="leave a column out; may be repeated")
+    parser.add_argument("--secured", **several, help="show a column as null (column security)")
+    parser.add_argument("--no-metadata", action="store_true", help="refuse to tell about tables and columns")
+    parser.add_argument("--no-read", action="store_true", help="refuse to read jobs")
+    parser.add_argument("--no-member", action="store_true", help="know the application, but not as a user")
     parser.add_argument("--max-page-size", type=int, default=5000)
     return parser
 

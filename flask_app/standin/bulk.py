@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 from .query import context
-from .rows import read_columns, row_key
+from .rows import check_reason, read_columns, row_key
 from .schema import ENTITY_TYPE, KEY, TABLE, Row
 from .table import Table
 from .wire import Request, Response, bad_payload
@@ -19,7 +19,7 @@ class BulkOperations:
 
     def create(self, request: Request, _match: "re.Match[str]") -> Response:
         """Add the rows in Targets and answer their ids."""
-        targets = [read_columns(target) for target in _targets(request)]
+        targets = [read_columns(target, request.columns) for target in _targets(request)]
         with self._table.atomically():
             ids = [self._table.insert(columns)[KEY] for columns in targets]
         name = "Microsoft.Dynamics.CRM.CreateMultipleResponse"
@@ -27,9 +27,10 @@ class BulkOperations:
 
     def update(self, request: Request, _match: "re.Match[str]") -> Response:
         """Change the rows in Targets, each named by its id."""
-        targets = [read_columns(target) for target in _targets(request)]
+        targets = [read_columns(target, request.columns) for target in _targets(request)]
         with self._table.atomically():
             for columns in targets:
+                check_reason(columns, self._table.get(_named(columns)))
                 self._table.update(_named(columns), {k: v for k, v in columns.items() if k != KEY})
         return Response(204)
 

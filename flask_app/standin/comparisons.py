@@ -24,6 +24,8 @@ SEARCHES: dict[str, Callable[[str, str], bool]] = {
     "startswith": str.startswith,
     "endswith": str.endswith,
 }
+CONTAINING = ("ContainValues", "DoesNotContainValues")
+CRM_FUNCTIONS = ("In", "NotIn", "Between", "LastXHours", "LastXDays", *CONTAINING)
 _NUMBERS = {"Edm.Int32", "Edm.Int64", "Edm.Decimal"}
 _MOST_UNITS = 10_000
 _LAST_UNITS = {"LastXHours": timedelta(hours=1), "LastXDays": timedelta(days=1)}
@@ -70,7 +72,22 @@ def crm_function(name: str, column: str, edm: str, values: list[tuple[str, Any]]
         return all_of([compare(column, edm, "ge", *wanted[0]), compare(column, edm, "le", *wanted[1])])
     if name in _LAST_UNITS and edm == "Edm.DateTimeOffset":
         return compare(column, edm, "ge", edm, clock.utc_now() - _LAST_UNITS[name] * _how_many(values[0][1]))
-    raise bad_query(f"The query function Microsoft.Dynamics.CRM.{name} is not supported here.")
+    raise bad_query(f"The query function Microsoft.Dynamics.CRM.{name} cannot be used on '{column}'.")
+
+
+def contain_values(name: str, column: str, wanted: list[str], is_multi_select: bool) -> Test:
+    """Return the test whether a multi-select choice has one of the values, or none of them."""
+    if not is_multi_select:
+        raise bad_query(f"The query function Microsoft.Dynamics.CRM.{name} cannot be used on '{column}'.")
+
+    def test(row: Row) -> bool | None:
+        value = row[column]
+        if not isinstance(value, str):
+            return None
+        has = not {part.strip() for part in value.split(",")}.isdisjoint(wanted)
+        return has is (name == "ContainValues")
+
+    return test
 
 
 def any_of(tests: list[Test]) -> Test:

@@ -3,13 +3,15 @@
 import uuid
 from typing import Any
 
-from .schema import COLUMNS, ENTITY_SET, KEY, NAME_COLUMN, TABLE, Column
+from .schema import ENTITY_SET, KEY, NAME_COLUMN, TABLE, Column
 
 Definition = dict[str, Any]
 
 CRM = "Microsoft.Dynamics.CRM."
 _SPACE = uuid.UUID("0c2f9a52-6f0f-4f0b-9b7e-5d1a3f7c8e21")  # fixed: a MetadataId outlives a restart
 HIGHEST_NUMBER = 100_000_000_000  # of a decimal column, its default
+# The older of the two properties has no word for it.
+_VIRTUAL = {"MultiSelectPicklist": "Virtual"}
 _TYPE_NAMES = {"Uniqueidentifier": "AttributeMetadata"}
 _STATE_NAMES = {0: "Active", 1: "Inactive"}
 _ENTITY_FLAGS: Definition = {
@@ -80,18 +82,18 @@ def type_name(column: Column) -> str:
     return _TYPE_NAMES.get(column.kind, f"{column.kind}AttributeMetadata")
 
 
-def attribute(column: Column) -> Definition:
-    """Return the definition of a column, without its choices."""
+def attribute(column: Column, number: int) -> Definition:
+    """Return the definition of a column, without its choices; `number` is its place in the table."""
     return {
         "@odata.type": f"#{CRM}{type_name(column)}",
         "MetadataId": metadata_id(column.name),
         "LogicalName": column.name,
         "SchemaName": column.name,
         "EntityLogicalName": TABLE,
-        "AttributeType": column.kind,
+        "AttributeType": _VIRTUAL.get(column.kind, column.kind),
         "AttributeTypeName": {"Value": f"{column.kind}Type"},
         "AttributeOf": None,
-        "ColumnNumber": list(COLUMNS).index(column.name) + 1,
+        "ColumnNumber": number,
         "DisplayName": label(column.label),
         "Description": label(None),
         **_attribute_flags(column),
@@ -133,13 +135,13 @@ def option_set(column: Column) -> Definition:
         "Options": [_option(column, value, text) for value, text in column.choices.items()],
         "Description": label(None),
         "DisplayName": label(column.label),
-        "IsCustomOptionSet": column.kind == "Picklist",
+        "IsCustomOptionSet": column.kind in ("Picklist", "MultiSelectPicklist"),
         "IsGlobal": False,
         "IsManaged": False,
         "IsCustomizable": managed(True, "iscustomizable"),
         "Name": f"{TABLE}_{column.name}",
         "ExternalTypeName": None,
-        "OptionSetType": column.kind,
+        "OptionSetType": "Picklist" if column.kind == "MultiSelectPicklist" else column.kind,
         "IntroducedVersion": "1.0",
         "MetadataId": metadata_id(f"options of {column.name}"),
         "HasChanged": None,

@@ -90,5 +90,10 @@ def deleted_entry(request: Request, entry: Row) -> dict[str, Any] | None:
     return {"@odata.context": where, "id": entry[KEY], "reason": "deleted"}
 
 
+def is_deleted(entry: Row) -> bool:
+    """Say whether an entry of the changes stands for a deleted row."""
+    return _GONE in entry
+
+
 def _name(part: str) -> str:
     return unquote(part.partition("=")[0])

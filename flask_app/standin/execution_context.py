@@ -9,9 +9,9 @@ import uuid
 from typing import Any
 
 from . import clock
+from .access import BUSINESS_UNIT_ID, ORGANIZATION_ID, USER_ID
 from .schema import COLUMNS, KEY, NAME_COLUMN, TABLE, Row
 from .table import Change
-from .web_api import BUSINESS_UNIT_ID, ORGANIZATION_ID, USER_ID
 
 LARGEST_BODY = 256 * 1024  # bytes
 LEFT_OUT = {"ParentContext", "InputParameters", "PreEntityImages", "PostEntityImages"}  # of a larger one

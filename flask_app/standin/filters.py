@@ -4,25 +4,48 @@ Rules from the published filter-rows page: strings in single quotes (a quote ins
 without regard to case; GUIDs, numbers and instants bare; a row for which the expression is null is dropped.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
-from .comparisons import OPERATORS, SEARCHES, Test, all_of, any_of, compare, crm_function, opposite, search
+from .comparisons import (
+    CONTAINING,
+    CRM_FUNCTIONS,
+    OPERATORS,
+    SEARCHES,
+    Test,
+    all_of,
+    any_of,
+    compare,
+    contain_values,
+    crm_function,
+    opposite,
+    search,
+)
 from .literals import Token, literal, string, tokens
-from .schema import COLUMNS, ENTITY_TYPE
-from .wire import bad_query, unknown_property
+from .schema import ENTITY_TYPE, Column
+from .wire import bad_query, unknown_function, unknown_property
 
 CRM = "Microsoft.Dynamics.CRM."
-JOB_TYPES = {column.name: column.edm for column in COLUMNS.values()}
+MULTI_SELECT = "MultiSelectPicklist"
 
 
-def compile_filter(text: str, types: Mapping[str, str] = JOB_TYPES, type_name: str = ENTITY_TYPE) -> Test:
+def filter_of(text: str, columns: Mapping[str, Column]) -> Test:
+    """Return the test of a list's $filter on these columns."""
+    types = {name: column.edm for name, column in columns.items()}
+    several = {name for name, column in columns.items() if column.kind == MULTI_SELECT}
+    return compile_filter(text, types, ENTITY_TYPE, several)
+
+
+def compile_filter(
+    text: str, types: Mapping[str, str], type_name: str, several: Set[str] = frozenset()
+) -> Test:
     """Return the test that `text` describes, or raise the 400 that Dataverse would answer.
 
-    `types` tells the properties that may be asked about and their Edm types.
+    `types` tells the properties that may be asked about and their Edm types, `several` those of them that
+    hold several choices.
     """
     try:
-        return _Parser(text, types, type_name).parse()
+        return _Parser(text, types, type_name, several).parse()
     except RecursionError:
         raise bad_query("The node count limit of the query has been exceeded.") from None
 
@@ -30,10 +53,11 @@ def compile_filter(text: str, types: Mapping[str, str] = JOB_TYPES, type_name: s
 class _Parser:
     """or-expression > and-expression > not > comparison | function | parentheses."""
 
-    def __init__(self, text: str, types: Mapping[str, str], type_name: str) -> None:
+    def __init__(self, text: str, types: Mapping[str, str], type_name: str, several: Set[str]) -> None:
         self._text = text
         self._types = types
         self._type_name = type_name
+        self._several = several
         self._tokens = tokens(text)
         self._next = 0
 
@@ -70,6 +94,8 @@ class _Parser:
             return self._search(word.text)
         if word.text.startswith(CRM) and self._accept("("):
             return self._crm_function(word.text.removeprefix(CRM))
+        if self._accept("("):
+            raise unknown_function(word.text)
         column, edm = self._column(word.text)
         name = self._take("word")
         if name.text not in OPERATORS:
@@ -85,20 +111,30 @@ class _Parser:
         return search(column, name, wanted)
 
     def _crm_function(self, name: str) -> Test:
-        """Read In(PropertyName='x',PropertyValues=['a','b']) and its kin."""
+        """Read In(PropertyName='x',PropertyValues=['a','b']) and its kin, in quotes of either kind."""
+        if name not in CRM_FUNCTIONS:
+            raise unknown_function(CRM + name)
         self._named("PropertyName")
         column, edm = self._column(string(self._take("string").text))
         self._expect(",")
         values = []
         if self._named("PropertyValue", "PropertyValues") and self._accept("["):
-            values.append(self._literal())
+            values.append(self._value())
             while self._accept(","):
-                values.append(self._literal())
+                values.append(self._value())
             self._expect("]")
         else:
-            values.append(self._literal())
+            values.append(self._value())
         self._expect(")")
+        if name in CONTAINING:
+            return contain_values(name, column, [str(value) for _, value in values], column in self._several)
         return crm_function(name, column, edm, values)
+
+    def _value(self) -> tuple[str, Any]:
+        """Read one value of a query function: these, and nothing else, may be in double quotes."""
+        if self._peek().sort == "json":
+            return "Edm.String", self._advance().text[1:-1].casefold()
+        return self._literal()
 
     def _named(self, *names: str) -> bool:
         if self._take("word").text not in names:

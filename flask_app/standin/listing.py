@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from .delta import ChangeTracking, check_tracking, deleted_entry, delta_link
+from .access import Access
+from .delta import ChangeTracking, check_tracking, deleted_entry, delta_link, is_deleted
 from .paging import Page, Pager
 from .query import ListQuery, check_options, context, read_list_query, shown_columns
 from .render import FORMATTED, show, wants
@@ -19,8 +20,9 @@ _EXCEEDED = "Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"
 class Listing:
     """Answers list requests from the table."""
 
-    def __init__(self, table: Table, tracking: ChangeTracking, max_page_size: int) -> None:
+    def __init__(self, table: Table, tracking: ChangeTracking, access: Access, max_page_size: int) -> None:
         self._table = table
+        self._access = access
         self._tracking = tracking
         self._pager = Pager()
         self._max_page_size = max_page_size
@@ -35,7 +37,7 @@ class Listing:
         elif "$deltatoken" in request.query or "odata.track-changes" in request.prefers():
             page = self._tracked(request, size)
         else:
-            found = query.rows(self._table.all())
+            found = query.rows(self._access.visible(self._table.all()))
             # "Don't use $top with maxpagesize. If you include both, $top is ignored." (page-results)
             cut = found if query.top is None or asked else found[: query.top]
             page = self._pager.first(request, cut, total=len(found), size=size)
@@ -46,7 +48,7 @@ class Listing:
         check_options(request, {"$filter", "$deltatoken", "$select"})
         token = request.query.get("$deltatoken")
         if token is None:
-            found = read_list_query(request).rows(self._table.all())
+            found = read_list_query(request).rows(self._access.visible(self._table.all()))
         else:
             found, _ = self._tracking.since(token)
         return Response(200, content=str(min(len(found), COUNT_LIMIT)).encode(), content_type="text/plain")
@@ -55,6 +57,7 @@ class Listing:
         check_tracking(request)
         token = request.query.get("$deltatoken")
         entries, version = self._tracking.all() if token is None else self._tracking.since(token)
+        entries = [entry if is_deleted(entry) else self._access.visible([entry])[0] for entry in entries]
         return self._pager.first(request, entries, total=len(entries), size=size, version=version)
 
 
@@ -72,7 +75,7 @@ def _answer(request: Request, query: ListQuery, page: Page, page_size: int | Non
     if query.count:
         payload["@odata.count"] = min(page.total, COUNT_LIMIT)
     payload |= _count_annotations(annotations, page.total if query.count else None)
-    columns, formatted = shown_columns(query.columns), wants(annotations, FORMATTED)
+    columns, formatted = shown_columns(request, query.columns), wants(annotations, FORMATTED)
     if page.version is not None and page.next_link is None:
         payload["@odata.deltaLink"] = delta_link(request, page.version)
     payload["value"] = [deleted_entry(request, row) or show(row, columns, formatted) for row in page.rows]

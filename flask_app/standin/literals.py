@@ -11,6 +11,7 @@ from .wire import bad_query
 
 _TOKENS = re.compile(
     r"\s*(?:(?P<string>'(?:[^']|'')*')"
+    r"|(?P<json>\"[^\"]*\")"
     r"|(?P<enum>Microsoft\.Dynamics\.CRM\.\w+'[^']*')"
     r"|(?P<guid>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
     r"|(?P<instant>\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?)"

@@ -12,7 +12,7 @@ from typing import Any
 from .definitions import CRM, Definition, attribute, entity, metadata_id, option_set, type_name
 from .filters import compile_filter
 from .query import check_options
-from .schema import COLUMNS, TABLE, Column
+from .schema import TABLE, Column
 from .wire import ApiError, Request, Response, bad_query, unknown_property, unknown_segment
 
 DEFINITIONS = r"EntityDefinitions"
@@ -56,8 +56,8 @@ def attributes(request: Request, match: "re.Match[str]") -> Response:
     _check_entity(match["entity"])
     wish = _wish(request)
     cast = match["cast"]
-    columns = [column for column in COLUMNS.values() if cast in (None, type_name(column))]
-    definitions = [attribute(column) for column in columns]
+    columns = [column for column in request.columns.values() if cast in (None, type_name(column))]
+    definitions = [_definition(request, column) for column in columns]
     kept = {one["LogicalName"] for one in _filtered(definitions, wish, f"{CRM}AttributeMetadata")}
     shown = [_attribute_shown(request, column, wish, cast) for column in columns if column.name in kept]
     return _listed(request, _attributes_path(cast), shown, wish)
@@ -65,14 +65,14 @@ def attributes(request: Request, match: "re.Match[str]") -> Response:
 
 def one_attribute(request: Request, match: "re.Match[str]") -> Response:
     """Answer one column."""
-    column, cast = _column(match)
+    column, cast = _column(request, match)
     wish = _wish(request)
     return _single(request, _attributes_path(cast), _attribute_shown(request, column, wish, cast), wish)
 
 
 def choices(request: Request, match: "re.Match[str]") -> Response:
     """Answer the choices of one column."""
-    column, cast = _column(match)
+    column, cast = _column(request, match)
     wish = _wish(request)
     path = f"EntityDefinitions('{TABLE}')/Attributes({metadata_id(column.name)})/{CRM}{cast}/OptionSet"
     return _single(request, path, _selected(option_set(column), wish.select), wish)
@@ -85,10 +85,14 @@ def metadata_changes(request: Request, _match: "re.Match[str]") -> Response:
         found = [one for one in [entity()] if _meets(one, query.get("Criteria"))]
         inner = query.get("AttributeQuery") or {}
         names = (inner.get("Properties") or {}).get("PropertyNames")
-        columns = [column for column in COLUMNS.values() if _meets(attribute(column), inner.get("Criteria"))]
+        columns = [
+            column
+            for column in request.columns.values()
+            if _meets(_definition(request, column), inner.get("Criteria"))
+        ]
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise bad_query("The parameter Query cannot be read.") from error
-    shown = [{**attribute(column), **_navigation(column)} for column in columns]
+    shown = [{**_definition(request, column), **_navigation(column)} for column in columns]
     tables = [{**one, "Attributes": [_projected(definition, names) for definition in shown]} for one in found]
     name = f"{CRM}RetrieveMetadataChangesResponse"
     payload = {
@@ -98,6 +102,11 @@ def metadata_changes(request: Request, _match: "re.Match[str]") -> Response:
         "EntityMetadata": tables,
     }
     return Response(200, payload)
+
+
+def _definition(request: Request, column: Column) -> Definition:
+    definition = attribute(column, list(request.columns).index(column.name) + 1)
+    return {**definition, "IsSecured": column.name in request.secured}
 
 
 def _projected(definition: Definition, names: list[str] | None) -> Definition:
@@ -115,7 +124,9 @@ def _entity_shown(request: Request, definition: Definition, wish: Wish) -> Defin
     for name, inner in wish.expand.items():
         if name == "Attributes":
             kept = _filtered(
-                [attribute(column) for column in COLUMNS.values()], inner, f"{CRM}AttributeMetadata"
+                [_definition(request, column) for column in request.columns.values()],
+                inner,
+                f"{CRM}AttributeMetadata",
             )
             shown["Attributes"] = [_selected(one, inner.select) for one in kept]
         elif name in _RELATED:
@@ -126,7 +137,7 @@ def _entity_shown(request: Request, definition: Definition, wish: Wish) -> Defin
 
 
 def _attribute_shown(request: Request, column: Column, wish: Wish, cast: str | None) -> Definition:
-    shown = _selected(attribute(column), wish.select)
+    shown = _selected(_definition(request, column), wish.select)
     if cast:
         shown.pop("@odata.type", None)
     for name, inner in wish.expand.items():
@@ -151,7 +162,13 @@ def _selected(definition: Definition, select: tuple[str, ...] | None) -> Definit
     if select is None:
         return dict(definition)
     for name in select:
-        if name not in definition and name not in ("Attributes", "OptionSet", "MaxLength", "Format"):
+        if name not in definition and name not in (
+            "Attributes",
+            "OptionSet",
+            "MaxLength",
+            "Format",
+            "Precision",
+        ):
             raise unknown_property(name, f"{CRM}MetadataBase")
     wanted = {*select, "MetadataId", "@odata.type"}
     return {name: value for name, value in definition.items() if name in wanted}
@@ -223,11 +240,11 @@ def _check_entity(key: str) -> None:
         raise ApiError(404, "0x80040217", f"Could not find an entity with the specified key '{key}'.")
 
 
-def _column(match: "re.Match[str]") -> tuple[Column, str | None]:
+def _column(request: Request, match: "re.Match[str]") -> tuple[Column, str | None]:
     _check_entity(match["entity"])
     key = _KEY.fullmatch(match["attribute"])
     wanted = (key[1] or key[2] or key[3] or "").lower() if key else ""
-    for column in COLUMNS.values():
+    for column in request.columns.values():
         if wanted in (column.name, metadata_id(column.name)):
             cast = match["cast"]
             if cast in (None, type_name(column)):

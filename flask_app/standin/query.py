@@ -1,12 +1,12 @@
 """The query options of a list, read and checked: which rows, which columns, in which order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .comparisons import Test
-from .filters import compile_filter
-from .schema import COLUMNS, KEY, Row
+from .filters import filter_of
+from .schema import KEY, Column, Row
 from .wire import Request, bad_query, unknown_property
 
 KNOWN_OPTIONS = {"$select", "$filter", "$orderby", "$top", "$count", "$skiptoken", "$deltatoken"}
@@ -46,17 +46,17 @@ def read_list_query(request: Request) -> ListQuery:
     text = query.get("$filter")
     return ListQuery(
         columns=selected_columns(request),
-        keep=None if text is None else compile_filter(text),
-        order=_order(query.get("$orderby", "")),
+        keep=None if text is None else filter_of(text, request.columns),
+        order=_order(query.get("$orderby", ""), request.columns),
         top=None if top is None else int(top),
         count=query.get("$count", "").lower() == "true",
     )
 
 
 def check_options(request: Request, known: set[str]) -> None:
-    """Refuse a system query option that is not understood, rather than answer something else."""
+    """Refuse a query parameter that is not understood, with or without $, rather than answer every row."""
     for name in request.query:
-        if name.startswith("$") and name not in known:
+        if name not in known:
             raise bad_query(f"The query parameter {name} is not supported.")
 
 
@@ -67,7 +67,7 @@ def selected_columns(request: Request) -> tuple[str, ...] | None:
         return None
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     for name in names:
-        if name not in COLUMNS:
+        if name not in request.columns:
             raise unknown_property(name)
     return names
 
@@ -78,19 +78,22 @@ def context(request: Request, resource: str, columns: tuple[str, ...] | None, su
     return f"{request.api_root}/$metadata#{resource}{chosen}{suffix}"
 
 
-def shown_columns(columns: tuple[str, ...] | None) -> tuple[str, ...]:
+def shown_columns(request: Request, columns: tuple[str, ...] | None) -> tuple[Column, ...]:
     """Return the columns of an answer's rows: the primary key is always among them."""
-    if columns is None:
-        return tuple(COLUMNS)
+    names = _with_key(columns) if columns is not None else tuple(request.columns)
+    return tuple(request.columns[name] for name in names)
+
+
+def _with_key(columns: tuple[str, ...]) -> tuple[str, ...]:
     return columns if KEY in columns else (*columns, KEY)
 
 
-def _order(text: str) -> tuple[tuple[str, bool], ...]:
+def _order(text: str, columns: Mapping[str, Column]) -> tuple[tuple[str, bool], ...]:
     order = []
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         column, _, direction = part.partition(" ")
         direction = direction.strip() or "asc"
-        if column not in COLUMNS:
+        if column not in columns:
             raise unknown_property(column)
         if direction not in ("asc", "desc"):
             raise bad_query(f"Syntax error at position {len(column)} in '{text}'.")

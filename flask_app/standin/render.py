@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from . import clock
-from .schema import COLUMNS, Column, Row
+from .schema import Column, Row
 from .table import etag
 
 FORMATTED = "OData.Community.Display.V1.FormattedValue"
@@ -15,16 +15,16 @@ def wants(annotations: str, name: str) -> bool:
     return any(fnmatchcase(name, pattern.strip()) for pattern in annotations.split(",") if pattern.strip())
 
 
-def show(row: Row, columns: tuple[str, ...], formatted: bool = False) -> dict[str, Any]:
+def show(row: Row, columns: tuple[Column, ...], formatted: bool = False) -> dict[str, Any]:
     """Return one row as an answer holds it."""
     if not formatted:
-        return {"@odata.etag": etag(row), **{name: row[name] for name in columns}}
+        return {"@odata.etag": etag(row), **{column.name: row[column.name] for column in columns}}
     shown: dict[str, Any] = {"@odata.etag": etag(row)}
-    for name in columns:
-        text = _formatted(COLUMNS[name], row[name])
+    for column in columns:
+        text = _formatted(column, row[column.name])
         if text is not None:
-            shown[f"{name}@{FORMATTED}"] = text
-        shown[name] = row[name]
+            shown[f"{column.name}@{FORMATTED}"] = text
+        shown[column.name] = row[column.name]
     return shown
 
 
@@ -32,7 +32,7 @@ def _formatted(column: Column, value: Any) -> str | None:
     if value is None:
         return None
     if column.choices:
-        return column.choices.get(value) if isinstance(value, int) else None
+        return column.choices.get(value) if isinstance(value, int) else _labels(column, value)
     if column.kind == "DateTime":
         instant = clock.from_text(value) if isinstance(value, str) else None
         return None if instant is None else _american(instant)
@@ -41,6 +41,13 @@ def _formatted(column: Column, value: Any) -> str | None:
     if column.kind == "BigInt":
         return f"{value:,}"
     return None
+
+
+def _labels(column: Column, value: Any) -> str | None:
+    """Write the labels of a multi-select choice: Needed; Approved."""
+    parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else []
+    labels = [column.choices.get(int(part)) for part in parts if part.isdecimal()]
+    return "; ".join(label for label in labels if label) or None
 
 
 def _american(instant: Any) -> str:

@@ -5,6 +5,7 @@ nothing more: lengths, the choices of the phase and the type of the hours are ma
 are those that every Dataverse table has; of them, only what a client of this table may need is here.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ ENTITY_SET = "imi_jobs"
 KEY = "imi_jobid"
 NAME_COLUMN = "imi_imnumber"
 ENTITY_TYPE = f"Microsoft.Dynamics.CRM.{TABLE}"
-APPROVED = 826130004
+NEEDED, APPROVED = 826130000, 826130004
 
 SUBMITTAL = {
     826130000: "Needed",
@@ -34,6 +35,7 @@ PHASES = {  # the owner's own are not public
 }
 ACTIVITY = {0: "Active", 1: "Inactive"}
 REASON = {1: "Active", 2: "Inactive"}
+REASON_OF = {0: 1, 1: 2}  # state -> its one status reason
 
 
 @dataclass(frozen=True)
@@ -66,3 +68,22 @@ _COLUMNS = (
     Column("versionnumber", "BigInt", "Version Number", "Edm.Int64", read_only=True),
 )
 COLUMNS = {column.name: column for column in _COLUMNS}
+
+# What the submittal status may be: the owner's plan calls it an option set and compares it with a number, the
+# shop's running program compares it with a text, as for a multi-select choice or a text column.
+STATUS = "imi_submittalstatus"
+_STATUSES = {
+    "choice": COLUMNS[STATUS],
+    "multi-select": Column(STATUS, "MultiSelectPicklist", "Submittal Status", choices=SUBMITTAL),
+    "text": Column(STATUS, "String", "Submittal Status", length=100),
+}
+STATUS_SHAPES = tuple(_STATUSES)
+
+
+def columns_of(status: str = "choice", without: Iterable[str] = ()) -> dict[str, Column]:
+    """Return the columns of a table whose status is of that shape, and that lacks some of the columns."""
+    lacking = set(without)
+    if unknown := (lacking - COLUMNS.keys()) | ({status} - _STATUSES.keys()):
+        raise ValueError(f"imi_jobs knows nothing of {', '.join(sorted(unknown))}")
+    columns = {**COLUMNS, STATUS: _STATUSES[status]}
+    return {name: column for name, column in columns.items() if name not in lacking}

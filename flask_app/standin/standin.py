@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from . import web_api
+from .access import Access
 from .certificate import make_certificate, server_context
 from .control import ROOT as CONTROL_ROOT
 from .control import Control
@@ -18,7 +19,7 @@ from .faults import Faults
 from .generate import generate as generate_jobs
 from .journal import Journal, Record
 from .limits import Limits
-from .schema import APPROVED, COLUMNS, Row
+from .schema import APPROVED, COLUMNS, NEEDED, STATUS, Row, columns_of
 from .server import Server
 from .table import Table, etag
 from .tokens import TokenDesk
@@ -52,6 +53,9 @@ class Standin:
         seed: int = 7,
         directory: Path | str | None = None,
         read_only: bool = False,
+        status: str = "choice",
+        without: Iterable[str] = (),
+        access: Access | None = None,
         max_page_size: int = 5000,
         tenant_id: str | None = None,
         client_id: str | None = None,
@@ -61,7 +65,8 @@ class Standin:
         """Fill the table with `rows` (columns missing get defaults) and `generate` made-up jobs.
 
         `port` 0 takes a free one; `directory` receives the certificate (a temporary one otherwise); `log` is
-        called with one line per request answered.
+        called with one line per request answered. `status` is what imi_submittalstatus is: one of
+        STATUS_SHAPES; `without` are columns that the table lacks; `access` is what the user may do.
         """
         self.tenant_id = tenant_id or str(uuid.uuid4())
         self.client_id = client_id or str(uuid.uuid4())
@@ -71,9 +76,11 @@ class Standin:
         self._directory = Path(directory) if directory else None
         self._journal = Journal(log)
         self.webhooks = Webhooks(log)
-        self._table = Table(self.webhooks.publish)
+        self.access = access or Access(write=not read_only)
+        self._columns = columns_of(status, without)
+        self._table = Table(self.webhooks.publish, self._as_stored(NEEDED))
         self._fill(rows or (), generate_jobs(generate, seed))
-        self._serve_with(ChangeTracking(self._table), read_only, max_page_size)
+        self._serve_with(ChangeTracking(self._table), max_page_size)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._ca_bundle: Path | None = None
         self._desk: TokenDesk | None = None
@@ -84,14 +91,14 @@ class Standin:
         for row in rows:
             self.add(**row)
         for row in generated:
-            self._table.insert(row)
+            self._table.insert(self._stored(row))
 
-    def _serve_with(self, tracking: ChangeTracking, read_only: bool, max_page_size: int) -> None:
+    def _serve_with(self, tracking: ChangeTracking, max_page_size: int) -> None:
         self.limits = Limits()
         self.faults = Faults(self._expire_tokens, tracking.expire)
         self._control = Control(self._table, self.faults, self.limits, self._journal, self.webhooks)
         self._web_api = web_api.WebApi(
-            self._table, tracking, read_only=read_only, max_page_size=max_page_size
+            self._table, tracking, self.access, self._columns, max_page_size=max_page_size
         )
 
     def start(self) -> Self:
@@ -169,11 +176,13 @@ class Standin:
     def add(self, **columns: Any) -> str:
         """Add a job (approved and active unless told otherwise), return its id. Any JSON value is taken."""
         number = str(9000 + len(self._table))
-        return str(self._table.insert({**EXAMPLE, "imi_imnumber": number, **_stored(columns)})["imi_jobid"])
+        return str(
+            self._table.insert(self._stored({**EXAMPLE, "imi_imnumber": number, **columns}))["imi_jobid"]
+        )
 
     def change(self, imi_jobid: str, **columns: Any) -> None:
         """Change some columns of a job; its modifiedon and version go up."""
-        self._table.update(imi_jobid, _stored(columns))
+        self._table.update(imi_jobid, self._stored(columns))
 
     def delete(self, imi_jobid: str) -> None:
         """Delete a job."""
@@ -182,6 +191,19 @@ class Standin:
     def rows(self) -> list[Row]:
         """Return copies of all jobs, oldest first."""
         return [{**row, "@odata.etag": etag(row)} for row in self._table.all()]
+
+    def _stored(self, columns: Row) -> Row:
+        """Return the columns as they are stored; a name that no table has is a slip of the caller's."""
+        stored = {name: value for name, value in columns.items() if "@" not in name}
+        unknown = sorted(stored.keys() - COLUMNS.keys())
+        if unknown:
+            raise ValueError(f"imi_jobs has no column {', '.join(unknown)}")
+        return {name: self._as_stored(v) if name == STATUS else v for name, v in stored.items()}
+
+    def _as_stored(self, status: Any) -> Any:
+        """Of a status that is no plain choice, a number is stored as text."""
+        is_text = self._columns[STATUS].edm == "Edm.String" if STATUS in self._columns else False
+        return str(status) if is_text and type(status) is int else status
 
     def _certificate_directory(self) -> Path:
         if self._directory is None:
@@ -222,12 +244,3 @@ class Standin:
             response = error.response()
         response.headers += [*_SERVER_HEADERS, *self.limits.headers()]
         return response
-
-
-def _stored(columns: Row) -> Row:
-    """Return the columns that are stored; a name that the table does not have is a slip of the caller's."""
-    stored = {name: value for name, value in columns.items() if "@" not in name}
-    unknown = sorted(stored.keys() - COLUMNS.keys())
-    if unknown:
-        raise ValueError(f"imi_jobs has no column {', '.join(unknown)}")
-    return stored

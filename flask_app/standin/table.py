@@ -9,11 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 from . import clock
-from .schema import COLUMNS, KEY, Row
+from .schema import COLUMNS, KEY, NEEDED, STATUS, Row
 from .wire import already_exists, no_such_row, version_mismatch
 
 FIRST_VERSION = 1_000_000
-_DEFAULTS: Row = {**dict.fromkeys(COLUMNS), "imi_submittalstatus": 826130000, "statecode": 0}
 
 
 def etag(row: Row) -> str:
@@ -34,9 +33,13 @@ class Change:
 class Table:
     """The rows by their id. A stored row is never changed, only replaced, so that a reader may keep it."""
 
-    def __init__(self, publish: Callable[[list[Change]], None]) -> None:
-        """`publish` is told the changes that stay, those of a transaction together, in their order."""
+    def __init__(self, publish: Callable[[list[Change]], None], status: Any = NEEDED) -> None:
+        """`publish` is told the changes that stay, those of a transaction together, in their order.
+
+        `status` is what a row has that is created without one.
+        """
         self._publish = publish
+        self._defaults: Row = {**dict.fromkeys(COLUMNS), STATUS: status, "statecode": 0}
         self._changes: list[Change] = []  # of the transaction that is open
         self._depth = 0
         self._lock = threading.RLock()
@@ -143,7 +146,7 @@ class Table:
 
     def _complete(self, columns: Row) -> Row:
         created = columns.get("createdon") or clock.as_text(clock.utc_now())
-        row: Row = {**_DEFAULTS, "createdon": created, "modifiedon": created, **columns}
+        row: Row = {**self._defaults, "createdon": created, "modifiedon": created, **columns}
         if "statuscode" not in columns:
             row["statuscode"] = 2 if row["statecode"] == 1 else 1
         if isinstance(columns.get("versionnumber"), int):

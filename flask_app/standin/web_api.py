@@ -1,21 +1,21 @@
 """The Web API's addresses under /api/data/v9.x and who answers them."""
 
 import re
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from . import metadata
+from .access import BUSINESS_UNIT_ID, ORGANIZATION_ID, USER_ID, Access
 from .batch import Batch
 from .bulk import BulkOperations
 from .definitions import CRM
 from .delta import ChangeTracking
 from .listing import Listing
-from .query import context
+from .query import check_options, context
 from .render import wants
 from .rows import RowOperations
-from .schema import ENTITY_SET, TABLE
+from .schema import ENTITY_SET, Column
 from .table import Table
 from .wire import ApiError, Request, Response, unknown_segment
 
@@ -24,11 +24,6 @@ Route = tuple["re.Pattern[str]", dict[str, Answer]]
 
 _ROOT = re.compile(r"/api/data/(v9\.[0-2])(?:/(.*))?")
 _WRITES = {"POST", "PATCH", "PUT", "DELETE"}
-# Fixed, so that an application's own record of who it is stays the same from one start to the next.
-_SPACE = uuid.UUID("5a7c1f2e-94d0-4a37-8f0e-2d6b1c9e4f10")
-USER_ID = str(uuid.uuid5(_SPACE, "user"))
-BUSINESS_UNIT_ID = str(uuid.uuid5(_SPACE, "business unit"))
-ORGANIZATION_ID = str(uuid.uuid5(_SPACE, "organization"))
 
 _ENTITY = r"EntityDefinitions\((?P<entity>[^()]*)\)"
 _CAST = r"(?:/Microsoft\.Dynamics\.CRM\.(?P<cast>\w+))"
@@ -52,12 +47,19 @@ class WebApi:
     """Routes a request to what answers it. Authentication and faults are the server's business."""
 
     def __init__(
-        self, table: Table, tracking: ChangeTracking, *, read_only: bool, max_page_size: int
+        self,
+        table: Table,
+        tracking: ChangeTracking,
+        access: Access,
+        columns: Mapping[str, Column],
+        *,
+        max_page_size: int,
     ) -> None:
-        self._read_only = read_only
+        self._access = access
+        self._columns = columns
         self._batch = Batch(table, self.answer)
         self._routes: list[Route] = [
-            *_row_routes(table, tracking, max_page_size),
+            *_row_routes(table, tracking, access, max_page_size),
             *((re.compile(pattern), {"GET": answer}) for pattern, answer in _METADATA),
             (re.compile(r"WhoAmI(?:\(\))?"), {"GET": _who_am_i}),
             (re.compile(""), {"GET": _service_document}),
@@ -78,7 +80,12 @@ class WebApi:
         if root is None:
             raise unknown_segment(request.path.strip("/"))
         resource = root[2] or ""
-        request = replace(request, api_root=f"{request.origin}/api/data/{root[1]}")
+        request = replace(
+            request,
+            api_root=f"{request.origin}/api/data/{root[1]}",
+            columns=self._columns,
+            secured=self._access.secured,
+        )
         for pattern, methods in self._routes:
             match = pattern.fullmatch(resource)
             if match:
@@ -90,15 +97,23 @@ class WebApi:
         if answer is None:
             message = f"The requested resource does not support http method '{request.method}'."
             raise ApiError(405, "", message, [("Allow", ",".join(methods))])
-        # Of a batch, each request inside is judged by itself.
-        if self._read_only and request.method in _WRITES and answer != self._batch.run:
-            raise _missing_privilege()
+        if answer != self._batch.run:  # of a batch, each request inside is judged by itself
+            self._check_access(request, answer)
         return answer
 
+    def _check_access(self, request: Request, answer: Answer) -> None:
+        access = self._access
+        if request.method in _WRITES:
+            access.check("prvWrite", allowed=access.write)
+        elif answer.__module__ == metadata.__name__:
+            access.check("prvRead", allowed=access.metadata, about="Attribute")
+        else:
+            access.check("prvRead", allowed=access.read or answer in _OF_EVERYBODY)
 
-def _row_routes(table: Table, tracking: ChangeTracking, max_page_size: int) -> list[Route]:
-    listing = Listing(table, tracking, max_page_size)
-    rows = RowOperations(table)
+
+def _row_routes(table: Table, tracking: ChangeTracking, access: Access, max_page_size: int) -> list[Route]:
+    listing = Listing(table, tracking, access, max_page_size)
+    rows = RowOperations(table, access)
     bulk = BulkOperations(table)
     one: dict[str, Answer] = {"GET": rows.retrieve, "PATCH": rows.update, "DELETE": rows.delete}
     return [
@@ -112,11 +127,13 @@ def _row_routes(table: Table, tracking: ChangeTracking, max_page_size: int) -> l
 
 
 def _service_document(request: Request, _match: "re.Match[str]") -> Response:
+    check_options(request, set())
     sets = [{"name": name, "kind": "EntitySet", "url": name} for name in (ENTITY_SET, "EntityDefinitions")]
     return Response(200, {"@odata.context": f"{request.api_root}/$metadata", "value": sets})
 
 
 def _who_am_i(request: Request, _match: "re.Match[str]") -> Response:
+    check_options(request, set())
     return Response(
         200,
         {
@@ -128,13 +145,7 @@ def _who_am_i(request: Request, _match: "re.Match[str]") -> Response:
     )
 
 
-def _missing_privilege() -> ApiError:
-    privilege = uuid.uuid5(_SPACE, "prvWriteimi_job")
-    message = (
-        f"Principal user (Id={USER_ID}, type=8) is missing prvWrite{TABLE} privilege (Id={privilege}) "
-        f"on OTC=10042 for entity '{TABLE}' (LocalizedName='Job'). context.Caller={USER_ID}"
-    )
-    return ApiError(403, "0x80040220", message)
+_OF_EVERYBODY = (_service_document, _who_am_i)
 
 
 def _annotate(response: Response, annotations: str) -> None:

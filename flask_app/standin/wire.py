@@ -1,11 +1,13 @@
 """What passes over the wire, taken apart: a request, a response, an error in Dataverse's shape."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from .schema import COLUMNS, Column
 
 JSON_TYPE = "application/json; odata.metadata=minimal"
 
@@ -22,6 +24,8 @@ class Request:
     body: bytes
     origin: str
     api_root: str = ""  # …/api/data/v9.2, under which the answer's links shall lie
+    columns: Mapping[str, Column] = field(default_factory=lambda: COLUMNS)  # of the table that is served
+    secured: frozenset[str] = frozenset()  # those that the caller may not see
 
     @classmethod
     def parse(cls, method: str, target: str, headers: Message, body: bytes, origin: str) -> "Request":
@@ -101,6 +105,14 @@ def bad_query(message: str) -> ApiError:
 def unknown_property(name: str, type_name: str = "Microsoft.Dynamics.CRM.imi_job") -> ApiError:
     """Return the error for a column that the table does not have."""
     return bad_query(f"Could not find a property named '{name}' on type '{type_name}'.")
+
+
+def unknown_function(name: str) -> ApiError:
+    """Return the error for a function that $filter does not know, in OData's own words."""
+    return bad_query(
+        f"An unknown function with name '{name}' was found. This may also be a function import or a key "
+        "lookup on a navigation property, which is not allowed."
+    )
 
 
 def unknown_segment(name: str) -> ApiError:
