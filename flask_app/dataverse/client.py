@@ -53,7 +53,7 @@ FORMATTED = "OData.Community.Display.V1.FormattedValue"
 PAGE_SIZE = 5000  # rows; Dataverse's own maximum
 
 _NO_SUCH_RECORD = "0x80040217"
-_ENTITY_SET = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 class DataverseClient:
@@ -166,6 +166,21 @@ class DataverseClient:
         # Negative: Dataverse's word for "not counted". A bool is an int in Python.
         return count if type(count) is int and count >= 0 else None
 
+    def columns(self, table: str, *, statistics: CallStatistics | None = None) -> list[Row]:
+        """Return the definitions of a table's columns: name, type, whether readable, whether secured.
+
+        `table` is the logical name, such as "account". Needs the right to read metadata.
+        """
+        options = {"$select": "LogicalName,AttributeTypeName,IsValidForRead,IsSecured"}
+        address = f"{self._api}/EntityDefinitions(LogicalName='{_name(table)}')/Attributes" + _options(
+            options
+        )
+        return self._page(self._request("GET", address, {}), self._call(statistics))[0]
+
+    def who_am_i(self) -> Row:
+        """Return the ids of the caller as Dataverse knows it: UserId, BusinessUnitId, OrganizationId."""
+        return self._object(self._answer(self._request("GET", f"{self._api}/WhoAmI", {}), self._call()))
+
     def get(self, entity_set: str, record_id: str, *, select: Sequence[str] = ()) -> Row | None:
         """Return one record, or None if Dataverse says that it has no record of this id."""
         address = self._address(entity_set, record_id) + _options({"$select": ",".join(select)})
@@ -247,10 +262,8 @@ class DataverseClient:
         return Call(Deadline(self._deadline_seconds), statistics or CallStatistics())
 
     def _address(self, entity_set: str, record_id: str | None = None) -> str:
-        if not _ENTITY_SET.fullmatch(entity_set):
-            raise ValueError(f"{entity_set!r} is no entity set")
         key = "" if record_id is None else f"({uuid.UUID(record_id)})"
-        return f"{self._api}/{entity_set}{key}"
+        return f"{self._api}/{_name(entity_set)}{key}"
 
     def _request(self, method: str, address: str, headers: Mapping[str, str]) -> requests.Request:
         common = {
@@ -262,6 +275,12 @@ class DataverseClient:
             "x-ms-client-request-id": str(uuid.uuid4()),
         }
         return requests.Request(method, address, headers={**common, **headers})
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is no name of a table or an entity set")
+    return text
 
 
 def _options(options: Mapping[str, str]) -> str:

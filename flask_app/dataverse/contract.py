@@ -30,28 +30,36 @@ TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. Without an `essential` one no sync is possible; any other costs a warning."""
+    """One column. Without an `essential` one no sync is possible.
+
+    `purpose` says what it tells, `without` what happens if it is missing.
+    """
 
     name: str
     kind: str
     purpose: str
     source: str
     essential: bool = False
+    without: str = ""
 
 
+_KEPT = "Jobs keep the text that they have."
 _COLUMNS = (
     Column("imi_jobid", ID, "which row a job follows", PLAN, essential=True),
     Column("imi_imnumber", TEXT, "the job's IM number", PLAN, essential=True),
-    Column("imi_jobnameaddress", TEXT, "the job's name and address, one text", PLAN),
-    Column("imi_gc", TEXT, "the general contractor", PLAN),
-    Column("imi_scopesummary", TEXT, "the scope of the work", PLAN),
+    Column("imi_jobnameaddress", TEXT, "the job's name and address", PLAN, without=_KEPT),
+    Column("imi_gc", TEXT, "the general contractor", PLAN, without=_KEPT),
+    Column("imi_scopesummary", TEXT, "the scope of the work", PLAN, without=_KEPT),
     Column("imi_submittalstatus", CHOICE, "whether the job is approved", PLAN, essential=True),
-    Column("imi_productionphase", CHOICE, "the phase of production", PLAN),
-    Column("imi_actualhours", NUMBER, "the hours worked, for writing back", PLAN),
-    Column("createdon", INSTANT, "which of two rows with one IM number is the newer", EVERY_TABLE),
-    Column("modifiedon", INSTANT, "what has changed since the last sync", EVERY_TABLE),
-    Column("statecode", STATE, "whether the row is active", EVERY_TABLE),
-)
+    Column("imi_productionphase", CHOICE, "the phase of production", PLAN, without="Nothing needs it yet."),
+    Column("imi_actualhours", NUMBER, "the hours worked", PLAN, without="Nothing needs it yet."),
+    Column("createdon", INSTANT, "which of two rows with one IM number is the newer", EVERY_TABLE,
+           without="Of two rows with one IM number, the one with the higher id is taken."),
+    Column("modifiedon", INSTANT, "what has changed since the last sync", EVERY_TABLE,
+           without="Every sync reads everything."),
+    Column("statecode", STATE, "whether the row is active", EVERY_TABLE,
+           without="A deactivated row counts as active."),
+)  # fmt: skip
 COLUMNS = {column.name: column for column in _COLUMNS}
 
 # The choices of imi_submittalstatus, as the owner's plan lists them.

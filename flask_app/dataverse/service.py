@@ -1,17 +1,30 @@
 """The table `imi_jobs` in the shop's words. A row that doesn't fit is named, never guessed."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
 from types import MappingProxyType
-from typing import Self
+from typing import Self, TypeVar
 from uuid import UUID
 
 from flask_app.dataverse.ahead import ahead
 from flask_app.dataverse.client import FORMATTED, CallStatistics, DataverseClient, Row
-from flask_app.dataverse.contract import APPROVED_STATUS, ENTITY_SET, SUBMITTAL_LABELS
+from flask_app.dataverse.contract import APPROVED_STATUS, ENTITY_SET, SUBMITTAL_LABELS, TABLE
+from flask_app.dataverse.errors import DataverseProtocolError, DataverseRefused
+from flask_app.dataverse.table import (
+    MODIFIED,
+    NUMBER,
+    STATE,
+    STATUS,
+    TableShape,
+    blank_column,
+    hidden_column,
+    says_nothing,
+    shape_of,
+    status_values,
+)
 
 LONGEST_IM_NUMBER = 50  # characters, as the jobs table holds it
 LONGEST_SCOPE = 255  # a longer one is replaced, as the shop is used to
@@ -19,24 +32,17 @@ LONGEST_TEXT = 4000  # MySQL's TEXT holds four times that in any script
 
 APPROVED = "approved"
 COUNT_LIMIT = 5000  # Dataverse counts no further
-_ACTIVE = "statecode eq 0"
-_APPROVED = f"imi_submittalstatus eq {APPROVED_STATUS} and {_ACTIVE}"
 _IDS_AT_ONCE = 40  # in one filter: an address should stay well below Dataverse's 32 KB
-_COLUMNS = (
-    "imi_jobid",
-    "imi_imnumber",
-    "imi_gc",
-    "imi_scopesummary",
-    "imi_jobnameaddress",
-    "imi_submittalstatus",
-    "statecode",
-    "modifiedon",
-    "createdon",
-)
 _TAKEN_OVER = ("imi_imnumber", "imi_gc", "imi_scopesummary", "imi_jobnameaddress")
+# The fields of a job that follow, by their columns.
+_FIELDS = {
+    "imi_gc": "general_contractor",
+    "imi_scopesummary": "job_scope",
+    "imi_jobnameaddress": "job_name_address",
+}
+_UNREAD = "(unread)"  # stands in a fingerprint for a column that did not come
+TELLING = 10  # rows; of fewer, a column may be blank on all by chance
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-# Newest first; the id settles ties, or a row could fall between two pages.
-_ORDER = ("createdon desc", "imi_jobid")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 _TEXTS = {
     "imi_gc": "general contractor",
@@ -61,6 +67,7 @@ class DataverseJob:
     created_on: str
     modified_on: str
     fingerprint: str = ""
+    unread: Sequence[str] = ()  # the fields of which this reading knows nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,12 @@ class GoneRow:
 
 
 Approved = DataverseJob | InvalidRow
+Rule = Callable[[TableShape], str | None]  # the filter, in the form that the table takes
+T = TypeVar("T")
+
+
+class ChangesUnknown(Exception):
+    """Dataverse does not tell what has changed: read everything."""
 
 
 @dataclass(slots=True)
@@ -100,6 +113,9 @@ class DataverseService:
 
     def __init__(self, client: DataverseClient) -> None:
         self._client = client
+        self._shape: TableShape | None = None  # known from the first question on
+        # The fields whose column came empty on every row of the last full reading: nobody knows their text.
+        self.blank_fields: list[str] = []
 
     @classmethod
     def connect(
@@ -121,11 +137,11 @@ class DataverseService:
 
     def get_approved_jobs(self) -> list[Approved]:
         """Return every active job whose submittal is approved, newest first."""
-        return [job_from(row) for page in self._pages(_APPROVED, None) for row in page]
+        return [job_from(row) for page in self._pages(_approved, None) for row in page]
 
     def get_all_active_jobs(self) -> list[Approved]:
         """Return every active job whatever its submittal status, newest first."""
-        return [job_from(row) for page in self._pages(_ACTIVE, None) for row in page]
+        return [job_from(row) for page in self._pages(_active, None) for row in page]
 
     def approved_pages(
         self, statistics: CallStatistics | None = None, *, known: Mapping[str, str] = _NOTHING
@@ -134,7 +150,9 @@ class DataverseService:
 
         `known` maps ids to fingerprints: a row that still has its own is only named, which is less work.
         """
-        return (_page(rows, known) for rows in self._pages(_APPROVED, statistics))
+        if self._shape and self._shape.warnings:
+            self._shape = None  # what was missing may be there by now
+        return self._approved_pages(statistics, known)
 
     def changed_pages(
         self,
@@ -145,17 +163,26 @@ class DataverseService:
     ) -> Iterator[Page]:
         """Yield every row, approved or not, modified at `since` (aware) or later by Dataverse's clock.
 
-        What was deleted does not come: compare approved_count().
+        What was deleted does not come: compare approved_count(). Raises ChangesUnknown if Dataverse does not
+        tell when a row was modified.
         """
-        filter_clause = f"modifiedon ge {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        return (_page(rows, known, mixed=True) for rows in self._pages(filter_clause, statistics))
+
+        def modified(shape: TableShape) -> str:
+            if MODIFIED not in shape.columns:
+                raise ChangesUnknown("Dataverse does not tell what has changed.")
+            return f"{MODIFIED} ge {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+        return _changes(self._pages(modified, statistics), known)
 
     def approved_count(self, statistics: CallStatistics | None = None) -> int | None:
         """Return how many approved, active rows there are, COUNT_LIMIT if that many or more.
 
         None if Dataverse does not say.
         """
-        return self._client.count(ENTITY_SET, filter_clause=_APPROVED, statistics=statistics)
+        return self._ask(
+            lambda shape: self._client.count(ENTITY_SET, filter_clause=shape.approved, statistics=statistics),
+            statistics,
+        )
 
     def upstream_states(
         self, ids: Sequence[str], statistics: CallStatistics | None = None
@@ -167,15 +194,104 @@ class DataverseService:
         for first in range(0, len(ids), _IDS_AT_ONCE):
             some = ids[first : first + _IDS_AT_ONCE]
             wanted = " or ".join(f"imi_jobid eq {UUID(row_id)}" for row_id in some)
-            rows = [row for page in self._pages(wanted, statistics) for row in page]
+            rows = [row for page in self._pages(_always(wanted), statistics) for row in page]
+            _refuse_hidden_status(rows)
             found = {_text(row, "imi_jobid").lower(): _upstream_state(row) for row in rows}
             yield {row_id: found.get(row_id, "deleted") for row_id in some}
 
-    def _pages(self, filter_clause: str, statistics: CallStatistics | None) -> Iterator[list[Row]]:
-        pages = self._client.pages(
-            ENTITY_SET, select=_COLUMNS, orderby=_ORDER, filter_clause=filter_clause, statistics=statistics
-        )
-        return ahead(pages)
+    def warnings(self) -> list[str]:
+        """Return what is amiss with the table, as far as it is known by now, in sentences."""
+        blank = [blank_column(column) for column, field in _FIELDS.items() if field in self.blank_fields]
+        return [*(self._shape.warnings if self._shape else ()), *blank]
+
+    def _approved_pages(self, statistics: CallStatistics | None, known: Mapping[str, str]) -> Iterator[Page]:
+        blanks = _Blanks()
+        for rows in self._pages(_approved, statistics):
+            blanks.look_at(rows)
+            yield _page(rows, known)
+        # Dataverse has found them by their status; of blank numbers, a few may be somebody's slip.
+        if blanks.has(STATUS, from_rows=1):
+            raise hidden_column(STATUS)
+        if blanks.has(NUMBER):
+            raise hidden_column(NUMBER)
+        secured = self._shape.secured if self._shape else frozenset()
+        self.blank_fields = [
+            field
+            for column, field in _FIELDS.items()
+            if blanks.has(column, from_rows=1 if column in secured else TELLING)
+            and self._shape
+            and column in self._shape.columns
+        ]
+
+    def _pages(self, rule: Rule, statistics: CallStatistics | None) -> Iterator[list[Row]]:
+        """Yield the pages of the rows that `rule` keeps."""
+
+        def first_page(shape: TableShape) -> tuple[list[Row] | None, Iterator[list[Row]]]:
+            pages = self._client.pages(
+                ENTITY_SET,
+                select=shape.columns,
+                orderby=shape.order,
+                filter_clause=rule(shape),
+                statistics=statistics,
+            )
+            return next(pages, None), pages
+
+        yield from ahead(_joined(*self._ask(first_page, statistics)))
+
+    def _ask(self, question: Callable[[TableShape], T], statistics: CallStatistics | None) -> T:
+        """Ask in the form that fits the table; if Dataverse says that it doesn't, in the next one."""
+        shape = self._shape or self._look(statistics)
+        while True:
+            try:
+                answer = question(shape)
+            except DataverseProtocolError as refusal:
+                shape = shape.after(refusal)
+            else:
+                self._shape = shape
+                return answer
+
+    def _look(self, statistics: CallStatistics | None) -> TableShape:
+        """Read what the table is like; without the right to, it is taken for what the owner's plan says."""
+        try:
+            return shape_of(self._client.columns(TABLE, statistics=statistics))
+        except (DataverseRefused, DataverseProtocolError) as error:
+            if not says_nothing(error):
+                raise
+            return TableShape()
+
+
+def _always(filter_clause: str) -> Rule:
+    return lambda _: filter_clause
+
+
+def _approved(shape: TableShape) -> str:
+    return shape.approved
+
+
+def _active(shape: TableShape) -> str | None:
+    return shape.active
+
+
+def _joined(first: list[Row] | None, others: Iterator[list[Row]]) -> Iterator[list[Row]]:
+    if first is not None:
+        yield first
+    del first  # or it would stay in memory with all others
+    yield from others
+
+
+class _Blanks:
+    """Which of the columns that matter came empty on every row of a reading."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._empty = {STATUS, NUMBER, *_FIELDS}
+
+    def look_at(self, rows: list[Row]) -> None:
+        self.rows += len(rows)
+        self._empty = {name for name in self._empty if all(row.get(name) is None for row in rows)}
+
+    def has(self, column: str, *, from_rows: int = TELLING) -> bool:
+        return column in self._empty and self.rows >= from_rows
 
 
 def job_from(row: Row) -> Approved:
@@ -194,6 +310,7 @@ def job_from(row: Row) -> Approved:
         created_on=_text(row, "createdon"),
         modified_on=_text(row, "modifiedon"),
         fingerprint=_fingerprint(row),
+        unread=[field for column, field in _FIELDS.items() if column not in row],
     )
 
 
@@ -215,6 +332,20 @@ def _page(rows: list[Row], known: Mapping[str, str], *, mixed: bool = False) -> 
     return page
 
 
+def _changes(pages: Iterable[list[Row]], known: Mapping[str, str]) -> Iterator[Page]:
+    blanks = _Blanks()
+    for rows in pages:
+        blanks.look_at(rows)
+        yield _page(rows, known, mixed=True)
+    if blanks.has(STATUS, from_rows=1):
+        raise ChangesUnknown("Every row that was changed has no status: it may be hidden from us.")
+
+
+def _refuse_hidden_status(rows: list[Row]) -> None:
+    if len(rows) >= TELLING and all(row.get(STATUS) is None for row in rows):
+        raise hidden_column(STATUS)
+
+
 def _latest(rows: list[Row]) -> datetime | None:
     """Return the latest modifiedon as an instant: as texts, offsets and fractions of a second sort wrongly.
 
@@ -233,14 +364,14 @@ def _instant(text: str) -> datetime | None:
 
 
 def _fingerprint(row: Row) -> str:
-    said = repr([row.get(column) for column in _TAKEN_OVER])
+    said = repr([row.get(column, _UNREAD) for column in _TAKEN_OVER])
     return blake2b(said.encode("ascii", "backslashreplace"), digest_size=12).hexdigest()
 
 
 def _upstream_state(row: Row) -> str:
-    if row.get("statecode") != 0:
+    if row.get(STATE, 0) != 0:
         return "deactivated"
-    return APPROVED if row.get("imi_submittalstatus") == APPROVED_STATUS else "not_approved"
+    return APPROVED if APPROVED_STATUS in status_values(row.get(STATUS)) else "not_approved"
 
 
 def _shown(number: object) -> str:
@@ -304,5 +435,5 @@ def _status_label(row: Row) -> str:
     label = row.get(f"imi_submittalstatus@{FORMATTED}")
     if isinstance(label, str) and label:
         return label
-    status = row.get("imi_submittalstatus")
-    return SUBMITTAL_LABELS.get(status, str(status)) if isinstance(status, int) else ""
+    values = sorted(status_values(row.get(STATUS)))
+    return "; ".join(SUBMITTAL_LABELS.get(value, str(value)) for value in values)

@@ -51,6 +51,8 @@ class SyncRun(Base):
     lease_until: Mapped[datetime] = mapped_column(UtcDateTime)
     outcome: Mapped[str] = mapped_column(words(RUNNING, SUCCEEDED, FAILED, ABANDONED), default=RUNNING)
     message: Mapped[str] = mapped_column(Text, default="")  # why it failed, a sentence for the admin
+    # What is amiss with Dataverse's table although the run went well: sentences, one in a line.
+    warnings: Mapped[str | None] = mapped_column(Text)
     is_full: Mapped[bool] = mapped_column(default=True)  # read everything, not only what had changed
     watermark: Mapped[datetime | None] = mapped_column(
         UtcDateTime

@@ -205,6 +205,7 @@ def _apply(run: _Running, news: ChangeSet) -> SyncResult:
         outcome=SUCCEEDED,
         message=plan.summary(),
         is_full=news.is_full,
+        warnings="\n".join(news.warnings),
         watermark=watermark(news, before=last.watermark if last else None, now=run.row.started_at),
         skipped=len(plan.skipped),
         **counts,

@@ -56,6 +56,11 @@ def values_of(row: DataverseJob) -> dict[str, str]:
     }
 
 
+def said_by(row: DataverseJob) -> dict[str, str]:
+    """Return the values of which the row really tells."""
+    return {name: value for name, value in values_of(row).items() if name not in row.unread}
+
+
 def decide(rows: Iterable[DataverseJob], gone: Mapping[str, str], jobs: Sequence[JobState]) -> Decision:
     """Return what to do about approved `rows`, and about rows `gone` (dataverse_id -> upstream_state).
 
@@ -106,17 +111,22 @@ def _link(job: JobState, row: DataverseJob, decision: Decision) -> None:
     job.dataverse_id = row.dataverse_id
     decision.linked.append(Change(job.id, job.im_number, "link", before, row.dataverse_id))
     if not before:
-        values = values_of(row)
         typed = {name: getattr(job, name) for name in BY_HAND}
-        job.dataverse_says = {name: values[name] for name in BY_HAND if typed[name] not in ("", values[name])}
+        job.dataverse_says = {
+            name: says
+            for name, says in said_by(row).items()
+            if name in BY_HAND and typed[name] not in ("", says)
+        }
     _follow(job, row, decision)
 
 
 def _follow(job: JobState, row: DataverseJob, decision: Decision) -> None:
     """Take over what the row says, but for what the shop has made its own."""
-    values = values_of(row)
+    values = said_by(row)
     job.upstream_state, job.fingerprint = APPROVED, row.fingerprint
-    overridden = {name: values[name] for name in job.dataverse_says if name in FOLLOWED}
+    overridden = {
+        name: values.get(name, said) for name, said in job.dataverse_says.items() if name in FOLLOWED
+    }
     if values["im_number"] != job.im_number:
         overridden["im_number"] = values["im_number"]
     if overridden.get("im_number") != job.dataverse_says.get("im_number"):
@@ -124,8 +134,8 @@ def _follow(job: JobState, row: DataverseJob, decision: Decision) -> None:
         decision.changes.append(Change(job.id, job.im_number, "im_number", said, says))
     job.dataverse_says = overridden
     for name in FOLLOWED:
-        old, new = getattr(job, name), values[name]
-        if name not in overridden and old != new:
+        old, new = getattr(job, name), values.get(name)
+        if new is not None and name not in overridden and old != new:
             setattr(job, name, new)
             decision.changes.append(Change(job.id, job.im_number, name, old, new))
     decision.updates[job.id] = job

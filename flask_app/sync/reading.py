@@ -1,7 +1,7 @@
 """What is new in Dataverse: reads it page by page, and keeps only what the shop does not know yet."""
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from flask_app.dataverse.retries import CallStatistics
@@ -9,6 +9,7 @@ from flask_app.dataverse.service import (
     APPROVED,
     COUNT_LIMIT,
     Approved,
+    ChangesUnknown,
     DataverseJob,
     DataverseService,
     GoneRow,
@@ -53,6 +54,7 @@ class ChangeSet:
     unchanged: int = 0
     approved: set[str] = field(default_factory=set)  # the ids that came as approved
     latest: datetime | None = None  # the latest modifiedon that came
+    warnings: list[str] = field(default_factory=list)  # what is amiss with Dataverse's table, in sentences
 
 
 OnPage = Callable[[], None]
@@ -72,6 +74,7 @@ def read_everything(
             if upstream_state != APPROVED
         )
         on_page()
+    _note_unread(news, service)
     return news
 
 
@@ -85,7 +88,12 @@ def read_changes(
 ) -> ChangeSet | None:
     """Read what was modified since `since`; None if that may not be all (deleted rows, no count)."""
     news = ChangeSet(is_full=False)
-    _take_pages(service.changed_pages(since - OVERLAP, statistics, known=known.settled), known, news, on_page)
+    try:
+        changed = service.changed_pages(since - OVERLAP, statistics, known=known.settled)
+        _take_pages(changed, known, news, on_page)
+    except ChangesUnknown:
+        return None
+    _note_unread(news, service)
     expected = len((known.ids | news.approved) - news.gone.keys())
     # Dataverse counts to COUNT_LIMIT: of more rows, the daily full reading finds what was deleted.
     return news if service.approved_count(statistics) == min(expected, COUNT_LIMIT) else None
@@ -103,6 +111,14 @@ def watermark(news: ChangeSet, *, before: datetime | None, now: datetime) -> dat
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:
     return max(one, other) if one and other else one or other
+
+
+def _note_unread(news: ChangeSet, service: DataverseService) -> None:
+    """Take over what is amiss; of a column that is empty on every row, nothing is believed."""
+    news.warnings = service.warnings()
+    if blank := service.blank_fields:
+        for row_id, row in news.rows.items():
+            news.rows[row_id] = replace(row, unread=[*row.unread, *blank])
 
 
 def _take_pages(pages: Iterable[Page], known: Snapshot, news: ChangeSet, on_page: OnPage) -> None:
