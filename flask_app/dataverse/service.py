@@ -111,9 +111,10 @@ class Page:
 class DataverseService:
     """Reads jobs. Every method raises a DataverseClientError rather than return less than everything."""
 
-    def __init__(self, client: DataverseClient) -> None:
+    def __init__(self, client: DataverseClient, shape: TableShape | None = None) -> None:
+        """Without a `shape`, the table is looked at before the first question."""
         self._client = client
-        self._shape: TableShape | None = None  # known from the first question on
+        self._shape = shape
         # The fields whose column came empty on every row of the last full reading: nobody knows their text.
         self.blank_fields: list[str] = []
 
@@ -288,7 +289,7 @@ class _Blanks:
 
     def look_at(self, rows: list[Row]) -> None:
         self.rows += len(rows)
-        self._empty = {name for name in self._empty if all(row.get(name) is None for row in rows)}
+        self._empty = {name for name in self._empty if all(row.get(name, "") is None for row in rows)}
 
     def has(self, column: str, *, from_rows: int = TELLING) -> bool:
         return column in self._empty and self.rows >= from_rows
@@ -310,7 +311,7 @@ def job_from(row: Row) -> Approved:
         created_on=_text(row, "createdon"),
         modified_on=_text(row, "modifiedon"),
         fingerprint=_fingerprint(row),
-        unread=[field for column, field in _FIELDS.items() if column not in row],
+        unread=tuple(field for column, field in _FIELDS.items() if column not in row),
     )
 
 
@@ -342,7 +343,7 @@ def _changes(pages: Iterable[list[Row]], known: Mapping[str, str]) -> Iterator[P
 
 
 def _refuse_hidden_status(rows: list[Row]) -> None:
-    if len(rows) >= TELLING and all(row.get(STATUS) is None for row in rows):
+    if len(rows) >= TELLING and all(row.get(STATUS, "") is None for row in rows):
         raise hidden_column(STATUS)
 
 

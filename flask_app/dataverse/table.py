@@ -130,7 +130,7 @@ def status_values(value: object) -> frozenset[int]:
 
 def says_nothing(error: DataverseClientError) -> bool:
     """Say whether a refusal of the metadata leaves only trying: no right to it, or no such address."""
-    return error.status in (400, 403, 404)
+    return error.status in (400, 403, 404, 501)
 
 
 def hidden_column(name: str) -> DataverseRefused:

@@ -78,6 +78,10 @@ class SyncRun(Base):
     changes: Mapped[list["SyncChange"]] = relationship(order_by="SyncChange.id")
 
     @property
+    def warning_lines(self) -> list[str]:
+        return (self.warnings or "").splitlines()
+
+    @property
     def is_running(self) -> bool:
         return self.finished_at is None
 

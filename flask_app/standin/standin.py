@@ -219,7 +219,7 @@ class Standin:
     def _area_of(self, request: Request) -> str:
         """Name the part of the stand-in that a request is for, as faults name it."""
         if web_api.covers(request.path):
-            return "api"
+            return "metadata" if web_api.is_metadata(request.path) else "api"
         if request.path.endswith("/oauth2/v2.0/token"):
             return "token"
         return "discovery" if request.path.endswith("/openid-configuration") else "other"

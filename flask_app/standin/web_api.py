@@ -43,6 +43,12 @@ def covers(path: str) -> bool:
     return _ROOT.fullmatch(path) is not None
 
 
+def is_metadata(path: str) -> bool:
+    """Say whether a path of the Web API asks about tables and columns."""
+    root = _ROOT.fullmatch(path)
+    return bool(root and (root[2] or "").startswith(("EntityDefinitions", "RetrieveMetadataChanges")))
+
+
 class WebApi:
     """Routes a request to what answers it. Authentication and faults are the server's business."""
 

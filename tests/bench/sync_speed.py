@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, event, text
 
 from flask_app import create_app, migrations
 from flask_app.config import Config, DataverseSettings
-from flask_app.dataverse.service import _APPROVED, _COLUMNS, _ORDER
+from flask_app.dataverse.table import TableShape
 from flask_app.models.database import make_engine
 from flask_app.sync.approved_jobs import sync_approved_jobs
 from tests.bench.read_pages import new_client, standin
@@ -44,12 +44,14 @@ def one_round(settings: dict[str, str], url: str) -> dict[str, float]:
     """Measure once, everything on the same fresh database."""
     migrations.upgrade(make_engine(url))
     figures: dict[str, float] = {}
-    client = new_client(settings)
+    client, shape = new_client(settings), TableShape()
     client.list_records("imi_jobs", top=1)  # the token and the connection
     with timed(figures, "reading"):
         rows = [
             row
-            for page in client.pages("imi_jobs", select=_COLUMNS, orderby=_ORDER, filter_clause=_APPROVED)
+            for page in client.pages(
+                "imi_jobs", select=shape.columns, orderby=shape.order, filter_clause=shape.approved
+            )
             for row in page
         ]
     insert_raw(url, rows, figures)

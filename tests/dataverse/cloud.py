@@ -5,9 +5,11 @@ from typing import Any
 import responses
 
 from flask_app.dataverse.client import DataverseClient
+from flask_app.dataverse.contract import COLUMNS, TYPES
 
 ORG = "https://org.crm.dynamics.com"
 JOBS = f"{ORG}/api/data/v9.2/imi_jobs"
+DEFINITIONS = f"{ORG}/api/data/v9.2/EntityDefinitions(LogicalName='imi_job')/Attributes"
 TENANT = "https://login.microsoftonline.com/tenant"
 DISCOVERY = f"{TENANT}/v2.0/.well-known/openid-configuration"
 TOKEN = f"{TENANT}/oauth2/v2.0/token"
@@ -31,6 +33,15 @@ class Cloud(responses.RequestsMock):
         self.discover()
         for token in tokens or ("first-token",):
             self.post(TOKEN, json={"access_token": token, "token_type": "Bearer", "expires_in": 3600})
+
+    def tell_columns(self, **types: str) -> None:
+        """Let Dataverse tell the columns: those of the contract, in the plan's types or in `types`."""
+        types = {name: TYPES[column.kind][0] for name, column in COLUMNS.items()} | types
+        told = [
+            {"LogicalName": name, "AttributeTypeName": {"Value": kind}, "IsValidForRead": True}
+            for name, kind in types.items()
+        ]
+        self.get(DEFINITIONS, json={"value": told})
 
     def page(self, *rows: Any, link: Any = None, address: str = JOBS) -> None:
         """Let Dataverse answer with a page, and a link to the next one if there is one."""

@@ -181,7 +181,7 @@ def test_an_update_of_a_changed_record_is_a_conflict(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("entity_set", ["", "imi_jobs?x=1", "../users", "imi jobs", "imi_jobs(1)"])
 def test_an_entity_set_is_a_plain_name(entity_set: str) -> None:
-    with pytest.raises(ValueError, match="no entity set"):
+    with pytest.raises(ValueError, match="no name of a table"):
         new_client().pages(entity_set)
 
 

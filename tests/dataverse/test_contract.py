@@ -2,8 +2,8 @@
 
 import pytest
 
-from flask_app.dataverse import service
 from flask_app.dataverse.contract import COLUMNS, ENTITY_SET, EVERY_TABLE, PLAN, SUBMITTAL_LABELS, TYPES
+from flask_app.dataverse.table import READ, TableShape
 from flask_app.standin import Standin, schema
 from tests.standin.standin_caller import Caller
 
@@ -28,8 +28,8 @@ def test_only_id_number_and_status_are_essential() -> None:
 
 
 def test_the_service_asks_for_nothing_outside_the_contract() -> None:
-    assert set(service._COLUMNS) <= COLUMNS.keys()
-    assert {order.split()[0] for order in service._ORDER} <= COLUMNS.keys()
+    assert set(READ) <= COLUMNS.keys()
+    assert {order.split()[0] for order in TableShape().order} <= COLUMNS.keys()
 
 
 def test_the_stand_ins_schema_is_the_contract() -> None:

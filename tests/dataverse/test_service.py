@@ -22,6 +22,7 @@ LABEL = "imi_submittalstatus@OData.Community.Display.V1.FormattedValue"
 def cloud() -> Iterator[Cloud]:
     with Cloud() as cloud:
         cloud.sign_in()
+        cloud.tell_columns()
         yield cloud
 
 

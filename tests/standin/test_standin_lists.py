@@ -104,7 +104,8 @@ def test_a_filter_takes_a_bare_guid(standin, caller):
         ),
         (
             f"{CRM}Above(PropertyName='createdon',PropertyValue='x')",
-            "Unrecognized 'Edm.DateTimeOffset' literal 'x'.",
+            f"An unknown function with name '{CRM}Above' was found. This may also be a function import or a "
+            "key lookup on a navigation property, which is not allowed.",
         ),
         (
             "imi_imnumber eq 4101",

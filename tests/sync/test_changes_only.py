@@ -15,6 +15,7 @@ from sqlalchemy import select
 from flask_app.clock import utc_now
 from flask_app.dataverse.retries import CallStatistics
 from flask_app.dataverse.service import DataverseService
+from flask_app.dataverse.table import TableShape
 from flask_app.models import Job, SyncRun, committing, db
 from flask_app.models.sync_run import ABANDONED, FAILED, LEASE, SUCCEEDED
 from flask_app.standin import Standin
@@ -175,7 +176,7 @@ def test_a_modifiedon_that_cannot_be_read_does_not_touch_the_watermark(
 ) -> None:
     client = Answering([told(1, stamp(NOW)), told(2, unreadable), told(3, stamp(NOW - MINUTE))])
 
-    [page] = DataverseService(client).approved_pages()  # type: ignore[arg-type]
+    [page] = DataverseService(client, TableShape()).approved_pages()  # type: ignore[arg-type]
 
     assert page.latest == NOW
     assert [row.im_number for row in page.rows] == ["N1", "N2", "N3"]
@@ -195,7 +196,7 @@ def test_times_of_change_are_compared_as_instants_whatever_their_offsets_and_fra
 ) -> None:
     for order in (times, times[::-1]):
         client = Answering([told(n, text) for n, text in enumerate(order)])
-        [page] = DataverseService(client).approved_pages()  # type: ignore[arg-type]
+        [page] = DataverseService(client, TableShape()).approved_pages()  # type: ignore[arg-type]
         assert page.latest == NOW
 
 
@@ -211,7 +212,7 @@ def some_times() -> st.SearchStrategy[datetime]:
 def test_the_latest_of_any_times_is_the_latest_instant(times: list[datetime]) -> None:
     client = Answering([told(n, time.isoformat()) for n, time in enumerate(times)])
 
-    [page] = DataverseService(client).approved_pages()  # type: ignore[arg-type]
+    [page] = DataverseService(client, TableShape()).approved_pages()  # type: ignore[arg-type]
 
     assert page.latest == max(time.astimezone(UTC) for time in times)
 
@@ -484,7 +485,7 @@ def test_reading_a_hundred_thousand_rows_that_are_known_does_not_pile_up_pages()
 
 
 def service_of(pages: int, size: int) -> DataverseService:
-    return DataverseService(Pages(pages, size))  # type: ignore[arg-type]
+    return DataverseService(Pages(pages, size), TableShape())  # type: ignore[arg-type]
 
 
 def peak_of(work: Callable[[], object]) -> int:

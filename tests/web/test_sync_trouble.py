@@ -18,7 +18,7 @@ from flask_app.models import SyncRun, TaskRun, committing
 from flask_app.models.sync_run import FAILED, SUCCEEDED
 from flask_app.standin import Standin
 from flask_app.sync.health import DAILY_SYNC, timed_tasks
-from tests.connected import connected_quietly, words
+from tests.connected import connected_quietly, sync, words
 from tests.servers import free_port
 
 STALE = "No sync has worked since "
@@ -249,3 +249,13 @@ def test_readiness_does_not_wait_for_somebody_who_writes(app: Flask, cast) -> No
         with app.app_context():
             browser: FlaskClient = app.test_client()
             assert browser.get("/readyz").status_code == 200
+
+
+def test_a_warning_stands_on_the_runs_page_and_on_the_syncs(make_app, log_in, app, cast) -> None:
+    with Standin(without=["imi_gc"]) as lacking:
+        lacking.add()
+        app.extensions["dataverse"] = connected_quietly(make_app, lacking).extensions["dataverse"]
+        run = sync(app).run_id
+        browser = log_in("grace")
+    for address in ("/sync", f"/sync/run/{run}"):
+        assert "has no column imi_gc. Jobs keep the text that they have." in words(browser.get(address).text)
