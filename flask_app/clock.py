@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from time import monotonic
 
 __all__ = [
-    "day_bounds", "last_time_of_day", "day_of", "monotonic", "next_time_of_day", "utc_now", "week_start",
+    "day_bounds", "day_of", "last_time_of_day", "monotonic", "next_time_of_day", "to_minute", "utc_now",
+    "week_start",
 ]  # fmt: skip
 
 
@@ -15,6 +16,11 @@ def utc_now() -> datetime:
     as 7:00:01, after the instant that the page has already shown.
     """
     return datetime.now(UTC).replace(microsecond=0)
+
+
+def to_minute(instant: datetime) -> datetime:
+    """Return `instant` as clocks show it, cut to its minute. Every rule about hours is on this."""
+    return instant.replace(second=0, microsecond=0)
 
 
 def day_bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:

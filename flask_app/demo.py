@@ -21,6 +21,8 @@ from flask_app.models.job import ACTIVE
 from flask_app.standin import Standin
 from flask_app.sync.approved_jobs import SyncNotConfigured, SyncRunning, sync_approved_jobs
 from flask_app.sync.following import fingerprints
+from flask_app.timeclock import ledger
+from flask_app.timeclock.ledger import Actor, PunchRules
 from flask_app.timeclock.people import readable_password
 from flask_app.utils.scheduler_tasks import automated_job_sync
 
@@ -166,7 +168,7 @@ def _add_shifts(people: Sequence[User]) -> None:
                 _work_a_day(person, mine, day, dice)
         if dice.random() < 0.75:
             started = now - timedelta(minutes=dice.randint(15, 200))
-            Shift.start(person, dice.choice(mine), at=started, note=dice.choice(_NOTES))
+            _punch_in(person, dice.choice(mine), started, dice)
 
 
 def _work_a_day(person: User, jobs: Sequence[Job], day: date, dice: random.Random) -> None:
@@ -176,8 +178,18 @@ def _work_a_day(person: User, jobs: Sequence[Job], day: date, dice: random.Rando
         return midnight + timedelta(hours=hours, minutes=dice.randint(-9, 9), seconds=dice.randint(0, 59))
 
     morning, afternoon = dice.choice(jobs), dice.choice(jobs)
-    Shift.start(person, morning, at=at(7), note=dice.choice(_NOTES)).end(at=at(12))
-    Shift.start(person, afternoon, at=at(12.6), note=dice.choice(_NOTES)).end(at=at(15.5))
+    for job, begins, ends in ((morning, 7, 12), (afternoon, 12.6, 15.5)):
+        shift = _punch_in(person, job, at(begins), dice)
+        ledger.punch_out(shift, by=Actor(person), at=at(ends), rules=_rules())
+
+
+def _punch_in(person: User, job: Job, at: datetime, dice: random.Random) -> Shift:
+    note = dice.choice(_NOTES)
+    return ledger.punch_in(person, job, by=Actor(person), at=at, rules=_rules(), note=note).shift
+
+
+def _rules() -> PunchRules:
+    return PunchRules(settings().shop_timezone, settings().longest_shift)
 
 
 def _approve_some(standin: Standin, count: int = 3) -> None:

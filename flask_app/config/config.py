@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -24,7 +24,7 @@ DATAVERSE_REQUIRED = (
 SETTINGS = (
     "DATABASE_URL", "SECRET_KEY", *DATAVERSE_REQUIRED, "DATAVERSE_AUTHORITY", "DATAVERSE_CA_BUNDLE",
     "USE_DATAVERSE", "SHOP_TIMEZONE", "SYNC_TIME", "LOGIN_SYNC_MINUTES", "REGISTRATION",
-    "MEAL_MINUTES", "MEAL_AFTER_HOURS",
+    "MEAL_MINUTES", "MEAL_AFTER_HOURS", "LONGEST_SHIFT_HOURS",
     "HOST", "PORT", "TRUSTED_PROXIES", "DATABASE_CA_BUNDLE",
 )  # fmt: skip
 RETIRED = {  # what these did is gone; a sentence that says what holds now
@@ -67,6 +67,7 @@ class Config:
     registration: str = "approval"
     meal_minutes: int = 0  # 0: no meal rule
     meal_after: int = 4 * 60  # minutes
+    longest_shift: timedelta = timedelta(hours=16)  # a punch that ends a longer one is not believed
     host: str = "127.0.0.1"
     port: int = 5000
     trusted_proxies: int = 0
@@ -96,6 +97,7 @@ class Config:
             registration=reader.read("REGISTRATION", _registration, "approval"),
             meal_minutes=reader.read("MEAL_MINUTES", _number(0, 240), 30 if demo else 0),
             meal_after=reader.read("MEAL_AFTER_HOURS", _minutes_of_hours, 4 * 60),
+            longest_shift=timedelta(hours=reader.read("LONGEST_SHIFT_HOURS", _number(8, 24), 16)),
             host=reader.values["HOST"] or "127.0.0.1",
             port=reader.read("PORT", _number(1, 65535), 5000),
             trusted_proxies=reader.read("TRUSTED_PROXIES", _number(0, 5), 0),

@@ -6,12 +6,14 @@ from datetime import datetime
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from flask_app.controllers.shift_office import overlap_sentence
 from flask_app.models import Job, User, committing
 from flask_app.models.audit import REASON_MAX
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.models.types import plain
 from flask_app.timeclock.assignment import AFTER, LEAVE, MOVE, START, Case, assign, checked_start, look
-from flask_app.web.access import admin_required, current_user
+from flask_app.timeclock.ledger import Overlaps
+from flask_app.web.access import acting, admin_required
 from flask_app.web.now import now
 from flask_app.web.presenting import stamp
 from flask_app.web.times import as_fields, from_fields
@@ -67,29 +69,31 @@ _WORDS = {
 def start() -> ResponseReturnValue:
     """Do what was decided for each person; whoever punched meanwhile is left alone and named."""
     reason = plain(request.form.get("reason", ""))[:REASON_MAX] or REASON
-    done: list[str] = []
     try:
         job, at = _job_and_start()
-        for person in (person for person in User.everybody() if f"choice-{person.id}" in request.form):
-            _start_one(person, job, at, reason, done)
     except ValidationError as invalid:
         flash(str(invalid), "error")
         return redirect(url_for("assign.index"))
-    people = "person is" if len(done) == 1 else "people are"
-    flash(f"{len(done)} {people} on {job.im_number} now." if done else "Nobody was moved.", "info")
+    number, done = job.im_number, 0
+    for person in (person for person in User.everybody() if f"choice-{person.id}" in request.form):
+        done += _start_one(person, job, at, reason)
+    people = "person is" if done == 1 else "people are"
+    flash(f"{done} {people} on {number} now." if done else "Nobody was moved.", "info")
     return redirect(url_for("today.show"))
 
 
-def _start_one(person: User, job: Job, at: datetime, reason: str, done: list[str]) -> None:
+def _start_one(person: User, job: Job, at: datetime, reason: str) -> bool:
     choice, seen = request.form[f"choice-{person.id}"], request.form.get(f"seen-{person.id}", "")
-    by = current_user()
+    by, name = acting(), person.name
     try:
-        if committing(lambda: assign(person, job, at, choice, seen, by=by, now=now(), reason=reason)):
-            done.append(person.name)
-    except ValidationError:
-        raise
+        done = committing(lambda: assign(person, job, at, choice, seen, by=by, now=now(), reason=reason))
+    except Overlaps as overlap:
+        flash(overlap_sentence(overlap.other), "error")
     except RuleViolation as refusal:
-        flash(str(refusal), "error")
+        flash(str(refusal) if name in str(refusal) else f"{name}: {refusal}", "error")
+    else:
+        return done is not None
+    return False
 
 
 def _job_and_start() -> tuple[Job, datetime]:

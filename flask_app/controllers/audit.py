@@ -16,7 +16,8 @@ bp = Blueprint("audit", __name__)
 
 PER_PAGE = 50
 _CARRIED = ("q", "what", "by", "person", "from", "to")  # what a link to an earlier page has to say again
-WHAT = {"shift": "Shifts", "job": "Jobs", "user": "People", "setting": "Shop rules"}
+PUNCHES = "punch"
+WHAT = {"shift": "Shifts", "job": "Jobs", "user": "People", "setting": "Shop rules", PUNCHES: "Punches"}
 
 
 @bp.get("/admin/audit")
@@ -44,6 +45,7 @@ def _wanted() -> Wanted:
         start=day_bounds(first, zone)[0] if first else None,
         end=day_bounds(last, zone)[1] if last else None,
         before=_id("before"),
+        punches=args.get("what") == PUNCHES,
     )
 
 

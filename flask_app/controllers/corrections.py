@@ -11,8 +11,9 @@ from flask_app.models import Correction, Job, Shift, committing
 from flask_app.models.correction import FORGOT, MISSING, WRONG_JOB, WRONG_TIME
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.timeclock import corrections as timeclock
-from flask_app.timeclock.shift_changes import confirm_end
+from flask_app.timeclock import ledger
 from flask_app.web.access import (
+    acting,
     admin_required,
     correction_or_404,
     current_user,
@@ -68,10 +69,15 @@ def withdraw(correction_id: int) -> ResponseReturnValue:
 @login_required
 def confirm(shift_id: int) -> ResponseReturnValue:
     """Yes, I left when it was assumed."""
-    shift, by = own_shift_or_403(shift_id), current_user()
-    end = shift.ended_at
-    words = f"Thanks. You left at {clock(end)}." if end else "Thanks."
-    return _done(lambda: confirm_end(shift, by=by, at=now()), words, "jobs.dashboard")
+    shift, by = own_shift_or_403(shift_id), acting()
+    try:
+        done = committing(lambda: ledger.confirm_end(shift, by=by, at=now()))
+    except RuleViolation as refusal:
+        flash(str(refusal), "error")
+        return redirect(url_for("jobs.dashboard"))
+    end = done.shift.ended_at
+    flash(f"Thanks. You left at {clock(end)}." if end else "You're still on the clock.", "success")
+    return redirect(url_for("jobs.dashboard"))
 
 
 @bp.get("/admin/corrections")
@@ -123,7 +129,7 @@ def _asked_shift() -> Shift | None:
 
 def _ask(shift: Shift | None, form: Mapping[str, str]) -> Correction:
     kind = form.get("kind", "") if shift else MISSING
-    problems: dict[str, str] = {} if kind in KINDS or kind == MISSING else {"kind": "Say what is wrong."}
+    problems: dict[str, str] = {} if kind in KINDS or not shift else {"kind": "Say what is wrong."}
     times: dict[str, Any] = {
         "start": shift.started_at if shift else None,
         "end": shift.ended_at if shift else None,

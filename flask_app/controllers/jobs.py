@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from flask_app.config import settings
 from flask_app.models import Job, Shift, SyncRun, committing
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.models.job import ACTIVE, INACTIVE
@@ -14,7 +15,6 @@ from flask_app.models.shift import NOTE_MAX
 from flask_app.reporting.hours import timesheet_of
 from flask_app.reporting.timesheet import Line, Timesheet, worked_minutes
 from flask_app.timeclock.clock_out import unconfirmed
-from flask_app.timeclock.shift_changes import STILL_THERE
 from flask_app.web.access import (
     admin_required,
     current_user,
@@ -51,7 +51,7 @@ def dashboard() -> ResponseReturnValue:
         recent=Shift.recent_jobs(user),
         on_now=on_now,
         unconfirmed=unconfirmed(user),
-        now_minus=now() - STILL_THERE,
+        now_minus=now() - settings().longest_shift,
         on_now_count=on_now_count,
         synced_at=success.started_at if success else None,
         **_board(),

@@ -3,6 +3,7 @@
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
+from flask_app.config import settings
 from flask_app.models import Correction, User
 from flask_app.timeclock.clock_out import stale_shifts, unconfirmed
 from flask_app.web.access import admin_required
@@ -18,5 +19,5 @@ def index() -> ResponseReturnValue:
         "office/index.html",
         people=User.waiting_count(),
         corrections=Correction.waiting_count(),
-        ends=len(stale_shifts(now=now())) + len(unconfirmed()),
+        ends=len(stale_shifts(settings().longest_shift, now=now())) + len(unconfirmed()),
     )

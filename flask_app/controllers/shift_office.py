@@ -10,9 +10,9 @@ from flask.typing import ResponseReturnValue
 from flask_app.models import Audit, Job, Shift, User, committing
 from flask_app.models.audit import SHIFT
 from flask_app.models.errors import RuleViolation, ValidationError
-from flask_app.models.shift import PunchRefused
-from flask_app.timeclock.shift_changes import Overlaps, add_shift, amend, delete_shift
-from flask_app.web.access import admin_required, current_user, local_path, shift_or_404
+from flask_app.timeclock import ledger
+from flask_app.timeclock.ledger import Overlaps, PunchRefused
+from flask_app.web.access import acting, admin_required, local_path, shift_or_404
 from flask_app.web.now import now, today
 from flask_app.web.presenting import clock, day, time_rules
 from flask_app.web.times import as_fields, from_fields
@@ -38,8 +38,9 @@ def edit(shift_id: int) -> ResponseReturnValue:
 @admin_required
 def update(shift_id: int) -> ResponseReturnValue:
     shift, form = shift_or_404(shift_id), request.form
+    name = shift.user.name
     try:
-        changed = committing(lambda: _amend(shift, form))
+        done = committing(lambda: _amend(shift, form))
     except ValidationError as invalid:
         return _edit_page(shift_or_404(shift_id), form, problems_in_words(invalid)), 422
     except PunchRefused as refusal:
@@ -47,7 +48,8 @@ def update(shift_id: int) -> ResponseReturnValue:
     except RuleViolation as refusal:
         flash(str(refusal), "error")
         return redirect(url_for("shift_office.edit", shift_id=shift_id))
-    flash(f"{shift.user.name}'s shift is saved." if changed else "There was nothing to change.", "success")
+    saved = isinstance(done, ledger.Changed)
+    flash(f"{name}'s shift is saved." if saved else "There was nothing to change.", "success")
     return redirect(local_path(form.get("next", "")) or url_for("shift_office.edit", shift_id=shift_id))
 
 
@@ -58,8 +60,8 @@ def delete(shift_id: int) -> ResponseReturnValue:
     name, number = shift.user.name, shift.job.im_number
     try:
         committing(
-            lambda: delete_shift(
-                shift, by=current_user(), at=now(), reason=form.get("reason", ""), seen=form.get("seen")
+            lambda: ledger.delete(
+                shift, by=acting(), at=now(), reason=form.get("reason", ""), seen=form.get("seen")
             )
         )
     except ValidationError as invalid:
@@ -95,15 +97,15 @@ def add() -> ResponseReturnValue:
     return redirect(url_for("shift_office.edit", shift_id=shift.id))
 
 
-def _amend(shift: Shift, form: Mapping[str, str]) -> bool:
+def _amend(shift: Shift, form: Mapping[str, str]) -> ledger.Changed | ledger.Unchanged:
     values, problems = _times(form, shift)
     job = Job.numbered(form.get("job", ""))
     if job is None:
         problems["job"] = _no_such_job(form)
     if problems or job is None:
         raise ValidationError(problems)
-    return amend(
-        shift, values["start"], values["end"], job, by=current_user(), at=now(),
+    return ledger.amend(
+        shift, values["start"], values["end"], job, by=acting(), at=now(),
         reason=form.get("reason", ""), note=form.get("note", ""), seen=form.get("seen", ""),
     )  # fmt: skip
 
@@ -117,8 +119,8 @@ def _add(form: Mapping[str, str]) -> Shift:
         problems["user_id"] = "Choose a person."
     if problems or job is None or person is None:
         raise ValidationError(problems)
-    return add_shift(
-        person, job, values["start"], values["end"], by=current_user(), at=now(),
+    return ledger.add(
+        person, job, values["start"], values["end"], by=acting(), at=now(),
         reason=form.get("reason", ""), note=form.get("note", ""),
     )  # fmt: skip
 

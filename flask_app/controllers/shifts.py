@@ -6,13 +6,15 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 
 from flask_app.clock import week_start
-from flask_app.models import Correction, Job, Shift, User, committing
+from flask_app.config import settings
+from flask_app.models import Correction, Shift, User, committing
 from flask_app.models.errors import RuleViolation
 from flask_app.reporting.hours import timesheet_of
 from flask_app.reporting.timesheet import Timesheet
+from flask_app.timeclock import ledger
 from flask_app.timeclock.clock_out import unconfirmed
-from flask_app.timeclock.shift_changes import STILL_THERE, punch_in_for, punch_out_for, replace_assumed
 from flask_app.web.access import (
+    acting,
     current_user,
     job_or_404,
     local_path,
@@ -21,7 +23,8 @@ from flask_app.web.access import (
     user_or_404,
 )
 from flask_app.web.now import now, today
-from flask_app.web.presenting import clock, time_rules
+from flask_app.web.presenting import punch_rules, time_rules
+from flask_app.web.punch_words import punched_in, punched_out
 
 bp = Blueprint("shifts", __name__)
 
@@ -40,21 +43,15 @@ def punch_in(job_id: int) -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     job = job_or_404(_number("job_id"))
     worker = _worker()
-    note, key = request.form.get("note", ""), request.form.get("punch_key", "")
+    words = {"note": request.form.get("note", ""), "key": request.form.get("punch_key", "")}
+    by, at, rules = acting(), now(), punch_rules()
     try:
-        shift = committing(lambda: _punch(worker, job, note, key))
+        done = committing(lambda: ledger.punch_in(worker, job, by=by, at=at, rules=rules, **words))
     except RuleViolation as refusal:
         flash(str(refusal), "error")
         return redirect(url_for("jobs.show", job_id=job.id))
-    flash(_started(shift, worker), "success")
+    flash(punched_in(done, worker), "success")
     return redirect(_back())
-
-
-def _punch(worker: User, job: Job, note: str, key: str) -> Shift:
-    by = current_user()
-    if worker.id == by.id:
-        return Shift.start(worker, job, at=now(), note=note, punch_key=key)
-    return punch_in_for(worker, job, by=by, at=now(), note=note, punch_key=key)
 
 
 def _worker() -> User:
@@ -67,36 +64,18 @@ def _worker() -> User:
     return user_or_404(_number("user_id"))
 
 
-def _started(shift: Shift, worker: User) -> str:
-    number, since = shift.job.im_number, clock(shift.started_at)
-    if worker.id == current_user().id:
-        return f"You're on {number} since {since}."
-    return f"{worker.name} is on {number} since {since}."
-
-
 @bp.post("/punch_out/<int:shift_id>")
 @login_required
 def punch_out(shift_id: int) -> ResponseReturnValue:
     shift = own_shift_or_403(shift_id)
+    worker, by, at, rules = shift.user, acting(), now(), punch_rules()
     try:
-        committing(lambda: _end(shift))
+        done = committing(lambda: ledger.punch_out(shift, by=by, at=at, rules=rules))
     except RuleViolation as refusal:
         flash(str(refusal), "error")
         return redirect(_back())
-    number, at = shift.job.im_number, clock(shift.ended_at or now())
-    if shift.user_id == current_user().id:
-        flash(f"You're off {number} since {at}.", "success")
-    else:
-        flash(f"{shift.user.name} is off {number} since {at}.", "success")
+    flash(punched_out(done, worker), "success" if isinstance(done, ledger.PunchedOut) else "info")
     return redirect(_back())
-
-
-def _end(shift: Shift) -> None:
-    by = current_user()
-    if shift.user_id == by.id:
-        _ = shift.end(at=now()) or replace_assumed(shift, at=now())
-    else:
-        punch_out_for(shift, by=by, at=now())
 
 
 @bp.get("/my/hours")
@@ -121,7 +100,7 @@ def hours() -> ResponseReturnValue:
         asked=asked,
         by_shift=Correction.by_shift(asked),
         unconfirmed=unconfirmed(current_user()),
-        now_minus=now() - STILL_THERE,
+        now_minus=now() - settings().longest_shift,
     )
 
 

@@ -5,11 +5,12 @@ from flask.typing import ResponseReturnValue
 
 from flask_app.clock import day_bounds
 from flask_app.config import settings
-from flask_app.models import Dismissal, Shift, committing
+from flask_app.models import Dismissal, Shift, User, committing
 from flask_app.models.errors import RuleViolation
 from flask_app.reporting.today import Today, read_today
-from flask_app.timeclock.shift_changes import punch_out_for
+from flask_app.timeclock import ledger
 from flask_app.web.access import (
+    acting,
     admin_required,
     current_user,
     local_path,
@@ -18,7 +19,8 @@ from flask_app.web.access import (
     user_or_404,
 )
 from flask_app.web.now import now, today
-from flask_app.web.presenting import time_rules
+from flask_app.web.presenting import punch_rules, time_rules
+from flask_app.web.punch_words import punched_out
 
 bp = Blueprint("today", __name__)
 
@@ -70,27 +72,32 @@ def punch_out() -> ResponseReturnValue:
     """Punch out the shifts that the form names, and nobody who came since."""
     named = request.form.getlist("only") or request.form.getlist("shift")
     shifts = [shift for number in dict.fromkeys(named) if (shift := shift_or_none(number))]
+    people = [(shift, shift.user) for shift in shifts]
     out: list[str] = []
-    gone: list[str] = []
-    for shift in shifts:
-        try:
-            (out if _send_home(shift) else gone).append(shift.user.name)
-        except RuleViolation as refusal:
-            flash(f"{shift.user.name}: {refusal}", "error")
+    for shift, person in people:
+        _send_home(shift, person, out)
     if not shifts:
         flash("Tick the people who leave first.", "error")
-    for names, words in ((out, "punched out"), (gone, "had left already")):
-        if names:
-            flash(_sentence(names, words), "success" if names is out else "info")
+    if out:
+        flash(_sentence(out), "success")
     return redirect(local_path(request.form.get("next", "")) or url_for("today.show"))
 
 
-def _send_home(shift: Shift) -> bool:
-    return committing(lambda: punch_out_for(shift, by=current_user(), at=now()))
+def _send_home(shift: Shift, person: User, out: list[str]) -> None:
+    """Punch somebody out: the ordinary case is told together with the others, every other by itself."""
+    by, at, rules, name = acting(), now(), punch_rules(), person.name
+    try:
+        done = committing(lambda: ledger.punch_out(shift, by=by, at=at, rules=rules))
+    except RuleViolation as refusal:
+        flash(f"{name}: {refusal}", "error")
+        return
+    if isinstance(done, ledger.PunchedOut) and not done.shift.assumed_at:
+        out.append(name)
+    else:
+        flash(punched_out(done, person), "info")
 
 
-def _sentence(names: list[str], words: str) -> str:
+def _sentence(names: list[str]) -> str:
     if len(names) > 3:
-        return f"{len(names)} people {words}."
-    verb = "" if words.startswith("had") else "is " if len(names) == 1 else "are "
-    return f"{', '.join(names)} {verb}{words}."
+        return f"{len(names)} people are punched out."
+    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} punched out."

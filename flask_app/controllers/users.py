@@ -21,6 +21,7 @@ from flask_app.web.drafts import draws_again, kept_page
 from flask_app.web.forms import Form
 from flask_app.web.now import now
 from flask_app.web.person_forms import NewPersonForm, PersonForm, RegistrationForm
+from flask_app.web.presenting import punch_rules
 from flask_app.web.sessions import close_session, open_session
 
 bp = Blueprint("users", __name__)
@@ -197,7 +198,8 @@ def activate(user_id: int) -> ResponseReturnValue:
 def deactivate(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     try:
-        ended = committing(lambda: people.deactivate(person, by=current_user(), at=now()))
+        by, at, rules = current_user(), now(), punch_rules()
+        ended = committing(lambda: people.deactivate(person, by=by, at=at, rules=rules))
     except RuleViolation as refusal:
         flash(str(refusal), "error")
     else:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any, Self
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, event, or_, select
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, event, insert, or_, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from flask_app.models.database import Base, db
@@ -16,12 +16,19 @@ from flask_app.models.user import User
 SHIFT, JOB, USER, SETTING = "shift", "job", "user", "setting"
 ADDED, CHANGED, DELETED = "added", "changed", "deleted"
 ENTITIES = (SHIFT, JOB, USER, SETTING)
+# In which role hours were changed ("": other changes, and those of before roles were kept) ...
+PERSON, ADMIN, BY_CLOCK, BY_CORRECTION = "person", "admin", "clock_out", "correction"
+# ... and by what way.
+WEB, COMMAND, SCHEDULE = "web", "command", "schedule"
 REASON_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which changes: of what, by whom, whose, with which words, in [start, end), before which row."""
+    """Which changes: of what, by whom, whose, with which words, in [start, end), before which row.
+
+    Ordinary punches are left out unless `punches`: then there are only these.
+    """
 
     entity: str | None = None
     by_id: int | None = None
@@ -30,6 +37,7 @@ class Wanted:
     start: datetime | None = None
     end: datetime | None = None
     before: int | None = None
+    punches: bool = False
 
 
 class Audit(Base):
@@ -37,7 +45,8 @@ class Audit(Base):
 
     `changes` maps a field to [old, new]; instants are texts like 2026-11-23T12:02:00Z, days like
     2026-11-23, jobs their IM numbers, None nothing. `person` is whose shift or account it is, None for
-    jobs and settings. Secrets (passwords) never stand in it.
+    jobs and settings. Secrets (passwords) never stand in it. `is_punch` tells a person's own ordinary
+    punches from what somebody changed.
     """
 
     __tablename__ = "audit"
@@ -53,6 +62,9 @@ class Audit(Base):
     action: Mapped[str] = mapped_column(words(ADDED, CHANGED, DELETED))
     changes: Mapped[dict[str, list[str | None]]] = mapped_column(JSON, nullable=True)
     reason: Mapped[str] = mapped_column(Text, default="")
+    role: Mapped[str] = mapped_column(String(20), default="")
+    source: Mapped[str] = mapped_column(String(20), default="")
+    is_punch: Mapped[bool] = mapped_column(default=False, index=True)
 
     by: Mapped[User | None] = relationship(foreign_keys=[by_id])
     person: Mapped[User | None] = relationship(foreign_keys=[person_id])
@@ -72,14 +84,19 @@ class Audit(Base):
         reason: str = "",
     ) -> None:
         """Write down one change, in the transaction that makes it; a change of nothing leaves no row."""
-        texts = {field: [as_text(old), as_text(new)] for field, (old, new) in (changes or {}).items()}
-        texts = {field: pair for field, pair in texts.items() if pair[0] != pair[1]}
+        texts = as_texts(changes or {})
         if not texts and action == CHANGED:
             return
         who = by.id if by else None
         row = cls(at=at, by_id=who, entity=entity, entity_id=entity_id, person_id=person_id, action=action)
         row.subject, row.changes, row.reason = subject[:255], texts, reason
         db.session.add(row)
+
+    @classmethod
+    def write(cls, entries: Sequence[Mapping[str, object]]) -> None:
+        """Write rows down as they are, in one statement: what `record` does one by one."""
+        if entries:
+            db.session.execute(insert(cls), entries)
 
     @classmethod
     def of(cls, entity: str, entity_id: int) -> Sequence[Self]:
@@ -91,6 +108,7 @@ class Audit(Base):
     def search(cls, wanted: Wanted, *, limit: int) -> Sequence[Self]:
         """The changes that are wanted with who made them, latest first."""
         query = select(cls).options(joinedload(cls.by)).order_by(cls.id.desc()).limit(limit)
+        query = query.where(cls.is_punch.is_(wanted.punches))
         for column, value in (
             (cls.entity, wanted.entity), (cls.by_id, wanted.by_id), (cls.person_id, wanted.person_id),
         ):  # fmt: skip
@@ -108,6 +126,12 @@ class Audit(Base):
                 )
             )
         return db.session.scalars(query).all()
+
+
+def as_texts(changes: Mapping[str, tuple[object, object]]) -> dict[str, list[str | None]]:
+    """Return the changes that are some, as the audit writes them down."""
+    texts = {field: [as_text(old), as_text(new)] for field, (old, new) in changes.items()}
+    return {field: pair for field, pair in texts.items() if pair[0] != pair[1]}
 
 
 def as_text(value: object) -> str | None:

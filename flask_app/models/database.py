@@ -36,6 +36,9 @@ class Base(DeclarativeBase):
     )
 
 
+B = TypeVar("B", bound=Base)
+
+
 def make_engine(url: str, ca_bundle: str | None = None) -> Engine:
     """Return a pooled engine for a SQLite, MySQL or MariaDB URL, with the settings that keep writes safe."""
     parsed = make_url(url)
@@ -136,6 +139,19 @@ class Database:
         """
         g.reads_only = True
         self._close(None)
+
+    def hold(self, row: Base, key: int) -> None:
+        """Remember that the row is locked until this transaction ends."""
+        transaction, held = self.session.info.get("held", (None, {}))
+        if transaction is not self.session.get_transaction():
+            transaction, held = self.session.get_transaction(), {}
+        held[type(row), key] = row
+        self.session.info["held"] = (transaction, held)
+
+    def held(self, entity: type[B], key: int) -> B | None:
+        """Return the row if this transaction has locked it, so that nobody else can have changed it since."""
+        transaction, held = self.session.info.get("held", (None, {}))
+        return held.get((entity, key)) if transaction is self.session.get_transaction() else None
 
     def _close(self, _error: BaseException | None) -> None:
         session: Session | None = g.pop("session", None)

@@ -177,6 +177,12 @@ class Job(Base):
         return db.session.scalar(select(cls).where(cls.im_key == im_key(plain(im_number))))
 
     @classmethod
+    def kept_open(cls, job_id: int) -> Self | None:
+        """Return the job as it is now, locked against whoever closes it, not against other punches."""
+        query = select(cls).where(cls.id == job_id).with_for_update(read=True)
+        return db.session.scalar(query.execution_options(populate_existing=True))
+
+    @classmethod
     def counts(cls) -> dict[int, int]:
         """Return how many jobs each status has."""
         rows = db.session.execute(select(cls.status, func.count()).group_by(cls.status)).all()

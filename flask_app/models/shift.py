@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Self
-from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
@@ -18,37 +17,26 @@ from sqlalchemy import (
     Text,
     case,
     func,
+    literal,
     or_,
     select,
 )
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, contains_eager, joinedload, mapped_column, relationship
+from sqlalchemy.orm import Mapped, aliased, contains_eager, joinedload, mapped_column, relationship
 
+from flask_app.clock import to_minute
 from flask_app.models.database import Base, db
-from flask_app.models.errors import ConcurrentUpdate, RuleViolation
 from flask_app.models.job import Job
-from flask_app.models.types import UtcDateTime, clock_minutes, instant, plain
+from flask_app.models.types import UtcDateTime, clock_minutes, instant
 from flask_app.models.user import User
 
 NOTE_MAX = 500
 RECENT = 100  # how far back a list of somebody's latest jobs looks
-CLOCK_SLACK = timedelta(minutes=2)  # by how much the clocks of two web hosts may differ
-
-
-class PunchRefused(RuleViolation):
-    """A punch that can't be taken; the text is for the worker."""
-
-
-class JobClosed(PunchRefused):
-    """The job is not on the active board."""
-
-
-class AlreadyOn(PunchRefused):
-    """The worker is on this very job already."""
 
 
 class Shift(Base):
     """`started_at` is the punch in, `ended_at` the punch out, None while the shift is open.
+
+    Columns and named queries only: a shift is made, changed and deleted by timeclock/ledger.py.
 
     The database keeps: one open shift per person (`open_for`), no end before the start, one shift per
     `punch_key` (drawn with the form, so that a form sent twice punches once).
@@ -91,72 +79,44 @@ class Shift(Base):
         return sha256(repr(parts).encode()).hexdigest()[:16]
 
     @classmethod
-    def start(cls, worker: User, job: Job, *, at: datetime, note: str = "", punch_key: str = "") -> Self:
-        """Punch `worker` in on `job`, punching them out of whatever was open, both at the same instant.
-
-        The same `punch_key` again returns the shift that it started. Raises PunchRefused.
-        """
-        note, key = checked_note(note), _punch_key(punch_key)
-        worker = User.locked(worker.id)
-        if key and (known := db.session.scalar(select(cls).where(cls.punch_key == key))):
-            return known._repeated_by(worker)
-        _check_may_start(worker, job)
-        if (last := cls._last_of(worker)) is not None:
-            if last.is_open and last.job_id == job.id:
-                raise AlreadyOn(f"You're already on {job.im_number}.")
-            at = last._close(at) if last.is_open else last._no_earlier(at)
-        shift = cls(user_id=worker.id, job_id=job.id, job=job, started_at=at, note=note, punch_key=key)
-        db.session.add(shift)
-        flush_guarded()
-        return shift
-
-    def end(self, *, at: datetime) -> bool:
-        """Punch out. Return False, changing nothing, if the shift had already ended."""
-        User.locked(self.user_id)
-        db.session.refresh(self, ["started_at", "ended_at", "assumed_at"])
-        if not self.is_open:
-            return False
-        self._close(at)
-        return True
-
-    def _close(self, at: datetime) -> datetime:
-        """End at `at`, never before the start; return the end."""
-        self.ended_at = at = self._no_earlier(at)
-        flush_guarded()
-        return at
-
-    def _no_earlier(self, at: datetime) -> datetime:
-        """Return `at`, or this shift's last punch if that came from a host whose clock is a little ahead."""
-        last = self.ended_at or self.started_at
-        if at < last - CLOCK_SLACK:
-            raise PunchRefused(
-                "The server's clock is behind your last punch, so this punch can't be right. Tell an admin."
-            )
-        return max(at, last)
-
-    def _repeated_by(self, worker: User) -> Self:
-        if self.user_id != worker.id:
-            raise PunchRefused("This form was already used by somebody else. Reload the page and try again.")
-        return self
-
-    @classmethod
     def open_of(cls, user: User) -> Self | None:
         return db.session.scalar(select(cls).where(cls.open_for == user.id).options(joinedload(cls.job)))
 
     @classmethod
-    def _last_of(cls, user: User) -> Self | None:
-        """The open shift, else the one that began last."""
-        closed = select(cls).where(cls.user_id == user.id).order_by(cls.started_at.desc(), cls.id.desc())
-        return cls.open_of(user) or db.session.scalar(closed.limit(1))
+    def around_punch(cls, worker: User, job_id: int, key: str | None) -> tuple[Job | None, Self | None, int]:
+        """Return what a punch in depends on: the job, locked against who closes it; the worker's last shift
+        (the open one, else the one that began last) with its job; the id of the shift that `key` began, or 0.
+        """
+        its_job, other = aliased(Job), aliased(cls)  # `other`: these are asked for beside the row of `cls`
+        known = select(other.id).where(other.punch_key == literal(key, String)).scalar_subquery()
+        is_open = select(other.id).where(other.open_for == worker.id).scalar_subquery()
+        latest = select(other.id).where(other.user_id == worker.id)
+        latest = latest.order_by(other.started_at.desc(), other.id.desc()).limit(1)
+        is_last = cls.id == func.coalesce(is_open, latest.scalar_subquery())
+        query = select(Job, cls, known).select_from(Job).outerjoin(cls, is_last)
+        query = query.outerjoin(its_job, cls.job).where(Job.id == job_id).with_for_update(read=True)
+        query = query.options(contains_eager(cls.job.of_type(its_job)))
+        row = db.session.execute(query.execution_options(populate_existing=True)).one_or_none()
+        return (row[0], row[1], row[2] or 0) if row else (None, None, 0)
+
+    @classmethod
+    def beside_open(cls, shift_id: int, user_id: int) -> tuple[Self | None, Self | None]:
+        """Return a shift as it is now, and the open one of that person; None for one that there isn't."""
+        query = select(cls).where(or_(cls.id == shift_id, cls.open_for == user_id))
+        query = query.options(joinedload(cls.job)).execution_options(populate_existing=True)
+        found = {shift.id: shift for shift in db.session.scalars(query)}
+        return found.get(shift_id), next((shift for shift in found.values() if shift.is_open), None)
 
     @classmethod
     def overlapping(
         cls, person: User, started_at: datetime, ended_at: datetime | None, *, but: "Shift | None" = None
     ) -> Self | None:
-        """The first shift of `person` at that time; two that only touch don't overlap, two open ones do."""
-        query = select(cls).where(cls.user_id == person.id, or_(cls.ended_at > started_at, _open()))
+        """The first shift of `person` at that time, by the minutes that are shown; two that only touch don't
+        overlap, two open ones do."""
+        ends_later = cls.ended_at >= to_minute(started_at) + timedelta(minutes=1)
+        query = select(cls).where(cls.user_id == person.id, or_(ends_later, _open()))
         if ended_at is not None:
-            query = query.where(cls.started_at < ended_at)
+            query = query.where(cls.started_at < to_minute(ended_at))
         if but is not None:
             query = query.where(cls.id != but.id)
         return db.session.scalar(query.options(joinedload(cls.job)).order_by(cls.started_at).limit(1))
@@ -238,35 +198,3 @@ def end_or_now(now: datetime) -> ColumnElement[Any]:
 def _open() -> ColumnElement[bool]:
     """Only open shifts, by the index on open_for: "IS NULL" on the end reads the whole table instead."""
     return Shift.open_for > 0
-
-
-def _check_may_start(worker: User, job: Job) -> None:
-    if not worker.is_active:
-        raise PunchRefused(f"{worker.name}'s account isn't active. Ask an admin.")
-    # Locked against an admin who closes the job at this moment.
-    status = db.session.scalar(select(Job.status).where(Job.id == job.id).with_for_update(read=True))
-    if not status:
-        raise JobClosed(f"Job {job.im_number} is closed. Choose another, or ask an admin to open it.")
-
-
-def checked_note(text: str) -> str:
-    text = plain(text)
-    if len(text) > NOTE_MAX:
-        raise PunchRefused(f"The note is too long ({len(text)} characters): at most {NOTE_MAX}.")
-    return text
-
-
-def _punch_key(text: str) -> str | None:
-    if not text:
-        return None
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise PunchRefused("The form is damaged. Reload the page and try again.") from None
-
-
-def flush_guarded() -> None:
-    try:
-        db.session.flush()
-    except IntegrityError:
-        raise ConcurrentUpdate("Another punch was saved at this very moment. Try again.") from None

@@ -214,9 +214,14 @@ class User(Base):
 
     @classmethod
     def locked(cls, user_id: int) -> Self:
-        """Return the person, re-read and locked until the transaction ends: one punch at a time."""
+        """Return the person, read and locked until the transaction ends: one punch at a time. Who is locked
+        already is not asked for again."""
+        if (known := db.held(cls, user_id)) is not None:
+            return known
         query = select(cls).where(cls.id == user_id).with_for_update()
-        return db.session.scalars(query.execution_options(populate_existing=True)).one()
+        person = db.session.scalars(query.execution_options(populate_existing=True)).one()
+        db.hold(person, user_id)
+        return person
 
 
 def full_name(first_name: str, last_name: str, told_apart_by: str) -> str:

@@ -2,20 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from flask_app.clock import last_time_of_day
-from flask_app.models.database import committing, db
+from flask_app.clock import last_time_of_day, to_minute
+from flask_app.models.audit import BY_CLOCK, SCHEDULE
+from flask_app.models.database import db
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.models.shift import Shift
 from flask_app.models.shop_rules import DepartmentRule
 from flask_app.models.user import User
-from flask_app.timeclock.shift_changes import amend, assume_end, check_times, confirm_end
+from flask_app.timeclock import ledger
+from flask_app.timeclock.entries import Actor
+from flask_app.timeclock.shift_rules import check_times, on_its_day
 
-STALE = timedelta(hours=16)  # an open shift that is older was forgotten
+BY_ITSELF = Actor(None, SCHEDULE, BY_CLOCK)
 REASON = "Auto clock-out: the shift was still open."
 CLOCK_OUT = "auto_clock_out"  # the timed task
 ASSUMED, AT_TIME, CONFIRM = "assumed", "time", "confirm"
@@ -47,23 +50,25 @@ def _last_on_a_workday(at: time, zone: tzinfo, now: datetime) -> datetime:
     return due
 
 
-def clock_out(zone: tzinfo, *, now: datetime) -> Outcome:
-    """Give every open shift whose department's time has come on its own day an assumed end. Commits each.
+def due_ends(zone: tzinfo, *, now: datetime) -> tuple[list[tuple[Shift, datetime]], int]:
+    """Return the open shifts whose department's time has come on their own day, each with its assumed end,
+    and how many open ones are left alone.
 
-    Left alone are shifts of a weekend, those that began at or after the assumed end (nights), and those of
+    Those are shifts of a weekend, those that began at or after the assumed end (nights), and those of
     departments that don't clock out by themselves: they are listed where admins repair them.
     """
-    rules, count = DepartmentRule.all(), 0
-    shifts = open_shifts()
-    for shift in shifts:
-        end = assumed_end(shift, rules, zone, now=now)
-        if end is not None and _assume(shift, end, now):
-            count += 1
-    return Outcome(count, len(shifts) - count)
+    rules, shifts = DepartmentRule.all(), open_shifts()
+    due = [(shift, end) for shift in shifts if (end := assumed_end(shift, rules, zone, now=now)) is not None]
+    return due, len(shifts) - len(due)
 
 
-def _assume(shift: Shift, end: datetime, now: datetime) -> bool:
-    return committing(lambda: assume_end(shift, end, at=now, reason=REASON))
+def clock_out(shift: Shift, end: datetime, *, now: datetime) -> bool:
+    """End one shift at its assumed end. Return False if it ended, went or changed meanwhile."""
+    try:
+        done = ledger.assume_end(shift, end, by=BY_ITSELF, at=now, reason=REASON)
+    except RuleViolation:
+        return False
+    return isinstance(done, ledger.Changed)
 
 
 def assumed_end(
@@ -71,12 +76,10 @@ def assumed_end(
 ) -> datetime | None:
     """Return when somebody with this open shift is assumed to have left, None if it is to be left alone."""
     rule = rules.get(shift.user.department)
-    day = shift.started_at.astimezone(zone).date()
-    if rule is None or not rule.clocks_out or day.weekday() >= 5:
+    is_weekend = shift.started_at.astimezone(zone).weekday() >= 5
+    if rule is None or not rule.clocks_out or is_weekend:
         return None
-    due, end = (
-        datetime.combine(day, at, tzinfo=zone).astimezone(UTC) for at in (rule.clock_out_at, rule.assumed_end)
-    )
+    due, end = (on_its_day(shift, at, zone) for at in (rule.clock_out_at, rule.assumed_end))
     return end if shift.started_at < end and due <= now else None
 
 
@@ -86,9 +89,9 @@ def open_shifts() -> Sequence[Shift]:
     return db.session.scalars(query.order_by(Shift.started_at, Shift.id)).all()
 
 
-def stale_shifts(*, now: datetime) -> Sequence[Shift]:
-    """The open shifts that are older than STALE."""
-    return [shift for shift in open_shifts() if shift.started_at < now - STALE]
+def stale_shifts(longest: timedelta, *, now: datetime) -> Sequence[Shift]:
+    """The open shifts that are older than that."""
+    return [shift for shift in open_shifts() if shift.started_at < now - longest]
 
 
 def unconfirmed(user: User | None = None) -> Sequence[Shift]:
@@ -106,17 +109,14 @@ def proposed_end(shift: Shift, how: str, at: time | None, zone: tzinfo) -> datet
         return shift.ended_at if shift.assumed_at else None
     rule = DepartmentRule.all().get(shift.user.department) if how == ASSUMED else None
     chosen = rule.assumed_end if rule else at
-    if chosen is None:
-        return None
-    day = shift.started_at.astimezone(zone).date()
-    return datetime.combine(day, chosen, tzinfo=zone).astimezone(UTC)
+    return None if chosen is None else on_its_day(shift, chosen, zone)
 
 
 def why_not(shift: Shift, end: datetime | None, *, now: datetime) -> str:
     """Return why a shift can't end then, "" if it can."""
     if end is None:
         return "There is no assumed end to confirm: this shift is still open."
-    if end < shift.started_at:
+    if to_minute(end) < to_minute(shift.started_at):
         return "It began after that time. Correct it by itself."
     try:
         check_times(shift.user, shift.started_at, end, now=now, but=shift)
@@ -125,10 +125,10 @@ def why_not(shift: Shift, end: datetime | None, *, now: datetime) -> str:
     return ""
 
 
-def repair(shift: Shift, how: str, end: datetime, *, by: User, at: datetime, reason: str, seen: str) -> bool:
+def repair(
+    shift: Shift, how: str, end: datetime, *, by: Actor, at: datetime, reason: str, seen: str
+) -> ledger.Changed | ledger.Unchanged:
     """Do to one shift what the preview said. Raises RuleViolation if it has changed since."""
     if how == CONFIRM:
-        if shift.version != seen:
-            raise RuleViolation("It was changed meanwhile.")
-        return confirm_end(shift, by=by, at=at)
-    return amend(shift, shift.started_at, end, shift.job, by=by, at=at, reason=reason, seen=seen)
+        return ledger.confirm_end(shift, by=by, at=at, seen=seen)
+    return ledger.amend(shift, shift.started_at, end, shift.job, by=by, at=at, reason=reason, seen=seen)

@@ -4,10 +4,12 @@ from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
 
+from flask_app.models.audit import BY_CORRECTION
 from flask_app.models.correction import (
     APPROVED,
     ASKED_ALREADY,
     DECLINED,
+    MISSING,
     NOTE_MAX,
     WAITING,
     WITHDRAWN,
@@ -19,7 +21,10 @@ from flask_app.models.job import Job
 from flask_app.models.shift import Shift
 from flask_app.models.types import plain
 from flask_app.models.user import User
-from flask_app.timeclock.shift_changes import add_shift, amend, check_times, locked
+from flask_app.timeclock import ledger
+from flask_app.timeclock.entries import Actor
+from flask_app.timeclock.shift_rows import locked
+from flask_app.timeclock.shift_rules import check_times, same_minute
 
 
 def ask(
@@ -37,9 +42,13 @@ def ask(
     note = plain(note)
     if len(note) > NOTE_MAX:
         raise ValidationError({"note": f"The note is too long: at most {NOTE_MAX} characters."})
-    person = locked(shift, None) if shift else User.locked(user.id)
+    if (shift is None) is not (kind == MISSING):
+        raise ValidationError({"kind": "Say what is wrong with the shift."})
+    person = User.locked(user.id)
+    if shift:
+        person, shift, _ = locked(shift)
     check_times(person, started_at, ended_at, now=at, but=shift)
-    if shift and (started_at, ended_at, job.id) == (shift.started_at, shift.ended_at, shift.job_id):
+    if shift and _as_it_is(shift, started_at, ended_at, job):
         raise ValidationError({"kind": "That's how the shift is already. Say what it should be."})
     asked = Correction(user_id=user.id, kind=kind, asked_at=at, note=note, state=WAITING, answer="")
     asked.new_started_at, asked.new_ended_at, asked.new_job_id = started_at, ended_at, job.id
@@ -61,18 +70,21 @@ def withdraw(asked: Correction, *, at: datetime) -> None:
 
 
 def approve(asked: Correction, *, by: User, at: datetime) -> None:
-    """Do what was asked. Raises RuleViolation if the shift isn't what it was when it was asked."""
+    """Do what was asked. Raises RuleViolation if what is to be changed isn't as it was when it was asked."""
     _lock_waiting(asked)
     _refuse_own(asked, by)
     job, start = asked.new_job, asked.new_started_at
     if job is None or start is None:
         raise RuleViolation("This request is damaged. Decline it.")
     reason = f"Asked by {asked.user.name}: {asked.note}" if asked.note else f"Asked by {asked.user.name}."
+    actor = Actor(by, role=BY_CORRECTION)
     if asked.shift_id is None:
-        shift = add_shift(asked.user, job, start, asked.new_ended_at, by=by, at=at, reason=reason)
+        shift = ledger.add(asked.user, job, start, asked.new_ended_at, by=actor, at=at, reason=reason)
         asked.shift_id = shift.id
     else:
-        amend(_unchanged(asked), start, asked.new_ended_at, job, by=by, at=at, reason=reason)
+        shift = _unchanged(asked)
+        start, end, job = _wanted(asked, shift, start, job)
+        ledger.amend(shift, start, end, job, by=actor, at=at, reason=reason)
     _decide(asked, APPROVED, by, at)
 
 
@@ -102,15 +114,47 @@ def _refuse_own(asked: Correction, by: User) -> None:
         raise RuleViolation("Another admin has to decide about your own hours.")
 
 
+def _as_it_is(shift: Shift, started_at: datetime, ended_at: datetime | None, job: Job) -> bool:
+    is_shown = same_minute(started_at, shift.started_at) and same_minute(ended_at, shift.ended_at)
+    return is_shown and job.id == shift.job_id
+
+
 def _unchanged(asked: Correction) -> Shift:
-    shift = db.session.get(Shift, asked.shift_id, populate_existing=True)
+    """Return the shift, locked; or raise RuleViolation if what was asked to change has changed since."""
+    shift = None if asked.shift_id is None else db.session.get(Shift, asked.shift_id)
     if shift is None:
         raise RuleViolation("The shift was deleted meanwhile. Decline this, and say so.")
-    locked(shift, None)
-    if (shift.started_at, shift.ended_at, shift.job_id) != (
-        asked.old_started_at, asked.old_ended_at, asked.old_job_id,
-    ):  # fmt: skip
+    _, shift, _ = locked(shift)
+    starts_anew = not same_minute(asked.new_started_at, asked.old_started_at)
+    moves = asked.new_job_id != asked.old_job_id
+    if (
+        (starts_anew and not same_minute(shift.started_at, asked.old_started_at))
+        or (_ends_anew(asked) and not _end_stands(asked, shift))
+        or (moves and shift.job_id != asked.old_job_id)
+    ):
         raise RuleViolation(
             "The shift has changed since this was asked. Look at it; decline this if it is settled."
         )
     return shift
+
+
+def _ends_anew(asked: Correction) -> bool:
+    return not same_minute(asked.new_ended_at, asked.old_ended_at)
+
+
+def _end_stands(asked: Correction, shift: Shift) -> bool:
+    """Whether the end is what it was. That an open shift has ended since, as shifts do, is no change: only an
+    end that somebody typed is."""
+    if asked.old_ended_at is None and shift.ended_at is not None:
+        return shift.edited_at is None or shift.edited_at < asked.asked_at
+    return same_minute(shift.ended_at, asked.old_ended_at)
+
+
+def _wanted(
+    asked: Correction, shift: Shift, start: datetime, job: Job
+) -> tuple[datetime, datetime | None, Job]:
+    """Return the shift as it should be: what was not asked to change stays as it is now."""
+    if same_minute(asked.new_started_at, asked.old_started_at):
+        start = shift.started_at
+    end = asked.new_ended_at if _ends_anew(asked) else shift.ended_at
+    return start, end, shift.job if asked.new_job_id == asked.old_job_id else job

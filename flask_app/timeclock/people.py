@@ -11,7 +11,9 @@ from flask_app.models.errors import ValidationError
 from flask_app.models.login_attempt import LoginAttempt
 from flask_app.models.shift import Shift
 from flask_app.models.user import ADMINISTRATIVE, User
-from flask_app.timeclock.shift_changes import punch_out_for
+from flask_app.timeclock import ledger
+from flask_app.timeclock.entries import Actor
+from flask_app.timeclock.shift_rules import PunchRules
 
 _FIELDS = (
     "first_name", "last_name", "email", "employee_number", "department", "on_active_roster", "hire_date",
@@ -59,13 +61,14 @@ def activate(person: User, *, by: User, at: datetime) -> None:
     _write_down(CHANGED, person, before, by=by, at=at)
 
 
-def deactivate(person: User, *, by: User, at: datetime) -> Shift | None:
+def deactivate(person: User, *, by: User, at: datetime, rules: PunchRules) -> Shift | None:
     """Keep somebody out from now on. Return the shift that this ended, if they were on the clock."""
     before = _locked(person)
     person.deactivate(at=at)
     shift = Shift.open_of(person)
     if shift:
-        punch_out_for(shift, by=by, at=at, reason="Punched out because the account was deactivated.")
+        reason = "Punched out because the account was deactivated."
+        ledger.punch_out(shift, by=Actor(by), at=at, rules=rules, reason=reason)
     _write_down(CHANGED, person, before, by=by, at=at)
     return shift
 

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 from threading import Thread
 from threading import enumerate as running_threads
 
@@ -24,7 +24,7 @@ from flask_app.sync.approved_jobs import (
     sync_approved_jobs,
 )
 from flask_app.sync.health import DAILY_SYNC
-from flask_app.timeclock.clock_out import CLOCK_OUT, clock_out, last_due
+from flask_app.timeclock.clock_out import CLOCK_OUT, Outcome, clock_out, due_ends, last_due
 
 CHECK_MINUTES = 10  # how often to look for a daily sync that was missed, or that somebody did not finish
 FIRST_LOOK = timedelta(seconds=3)
@@ -98,9 +98,16 @@ def automated_clock_out(app: Flask) -> None:
         claim = TaskRun.claim(CLOCK_OUT, due_at=due_at, now=now) if due_at else None
         if claim is None:
             return
-        outcome = clock_out(zone, now=now).sentence
+        outcome = clock_everybody_out(zone, now=now).sentence
         committing(lambda: claim.finish(outcome, now=utc_now()))
         _log.info("Auto clock-out: %s", outcome)
+
+
+def clock_everybody_out(zone: tzinfo, *, now: datetime) -> Outcome:
+    """Give the open shifts that are due an assumed end, each in a transaction of its own."""
+    due, left = due_ends(zone, now=now)
+    done = [committing(lambda: clock_out(shift, end, now=now)) for shift, end in due]  # noqa: B023  # run at once
+    return Outcome(sum(done), left + done.count(False))
 
 
 def sync_after_login() -> Thread | None:

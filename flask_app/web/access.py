@@ -9,6 +9,7 @@ from flask import abort, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_app.models import Base, Correction, Job, Shift, SyncRun, User, db
+from flask_app.timeclock.entries import Actor
 from flask_app.web.drafts import log_in_first
 from flask_app.web.now import now
 from flask_app.web.parse import row_id
@@ -30,6 +31,11 @@ def me() -> User | None:
 def current_user() -> User:
     """Return who is logged in; only for views behind login_required."""
     return me() or abort(401)
+
+
+def acting() -> Actor:
+    """Return who is logged in as the one who changes hours."""
+    return Actor(current_user())
 
 
 def my_shift() -> Shift | None:
@@ -119,7 +125,8 @@ def local_path(target: str) -> str | None:
 
 
 def _row(entity: type[E], row_id: int) -> E | None:
-    return db.session.get(entity, row_id) if row_id < 2**31 else None  # SQLite raises on very large numbers
+    # SQLite raises on very large numbers, and on very small ones.
+    return db.session.get(entity, row_id) if 0 <= row_id < 2**31 else None
 
 
 def _is_form_of_a_page() -> bool:

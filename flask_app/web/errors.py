@@ -4,6 +4,7 @@ from flask import Flask, current_app, g, jsonify, render_template
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError
+from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.exceptions import HTTPException
 
 from flask_app.models.database import breaks_rule
@@ -35,6 +36,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(TimeoutError, _database_error)
+    app.register_error_handler(ObjectDeletedError, _gone)
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
@@ -56,6 +58,10 @@ def _database_error(error: DBAPIError | TimeoutError) -> ResponseReturnValue:
         raise error
     current_app.logger.error("The database can't be used: %s", getattr(error, "orig", error))
     return _answer(503, _TEXTS[503])
+
+
+def _gone(_error: ObjectDeletedError) -> ResponseReturnValue:
+    return _answer(404, "What you looked at was deleted a moment ago, so nothing was changed.")
 
 
 def _is_outage(error: DBAPIError) -> bool:

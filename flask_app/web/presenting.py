@@ -15,6 +15,7 @@ from flask_app.models.user import DEPARTMENTS
 from flask_app.models.working_week import words_of
 from flask_app.reporting.timesheet import MealRule, TimeRules, worked_minutes
 from flask_app.sync.health import sync_trouble
+from flask_app.timeclock.shift_rules import PunchRules
 from flask_app.web.access import me, my_shift
 from flask_app.web.now import now
 
@@ -97,6 +98,11 @@ def time_rules() -> TimeRules:
     """Return how this shop counts its hours."""
     config = settings()
     return TimeRules(config.shop_timezone, MealRule(config.meal_minutes, config.meal_after))
+
+
+def punch_rules() -> PunchRules:
+    """Return what this shop believes of a punch."""
+    return PunchRules(settings().shop_timezone, settings().longest_shift)
 
 
 def static_url(name: str) -> str:

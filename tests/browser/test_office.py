@@ -7,8 +7,10 @@ from playwright.sync_api import expect
 
 from flask_app.clock import utc_now
 from flask_app.models import Job, Shift, User, committing, db
-from flask_app.timeclock.shift_changes import assume_end
+from flask_app.timeclock import ledger
+from flask_app.timeclock.clock_out import BY_ITSELF
 from tests.browser.conftest import DESKTOP, log_in
+from tests.shop import punch_in, punch_out
 
 pytestmark = pytest.mark.browser
 HOUR = timedelta(hours=1)
@@ -21,9 +23,9 @@ def punch(app, cast, add_job):
     def work(who, ago, end=None) -> int:
         with app.app_context():
             person, job = db.session.get_one(User, getattr(cast, who)), db.session.get_one(Job, job_id)
-            shift = committing(lambda: Shift.start(person, job, at=utc_now() - ago))
+            shift = punch_in(person, job, utc_now() - ago)
             if end is not None:
-                committing(lambda: shift.end(at=utc_now() - end))
+                punch_out(shift, utc_now() - end)
             return shift.id
 
     return work
@@ -78,7 +80,8 @@ def test_a_worker_says_when_they_left_and_the_office_approves(app, open_browser,
     shift_id = punch("ana", 30 * HOUR)
     with app.app_context():
         shift = db.session.get_one(Shift, shift_id)
-        committing(lambda: assume_end(shift, shift.started_at + HOUR, at=utc_now(), reason="Open"))
+        how = {"by": BY_ITSELF, "at": utc_now(), "reason": "Open"}
+        committing(lambda: ledger.assume_end(shift, shift.started_at + HOUR, **how))
     phone, office = open_browser(), open_browser(viewport=DESKTOP)
     log_in(phone, "ana")
     phone.get_by_role("link", name="I left at another time").click()

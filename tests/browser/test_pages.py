@@ -11,9 +11,11 @@ from sqlalchemy import select
 from flask_app.clock import utc_now
 from flask_app.models import Holiday, Job, Shift, SyncRun, User, committing, db
 from flask_app.models.sync_run import LEASE, SyncChange, SyncSkip, write_ledger
+from flask_app.timeclock import ledger
 from flask_app.timeclock.corrections import ask
-from flask_app.timeclock.shift_changes import amend
+from flask_app.timeclock.ledger import Actor
 from tests.browser.conftest import DESKTOP, PHONE, log_in
+from tests.shop import punch_in, punch_out
 
 pytestmark = pytest.mark.browser
 
@@ -45,11 +47,10 @@ def busy_shop(app, cast, add_job):
 
         def work() -> None:
             for hours in range(30, 3, -3):
-                Shift.start(ana, on, at=now - timedelta(hours=hours), note="Sanding " * 20).end(
-                    at=now - timedelta(hours=hours - 2)
-                )
-            Shift.start(ana, on, at=now - timedelta(hours=1))
-            Shift.start(grace, on, at=now - timedelta(minutes=5))
+                shift = punch_in(ana, on, now - timedelta(hours=hours), note="Sanding " * 20)
+                punch_out(shift, now - timedelta(hours=hours - 2))
+            punch_in(ana, on, now - timedelta(hours=1))
+            punch_in(grace, on, now - timedelta(minutes=5))
             on.dataverse_id, on.upstream_state, on.dataverse_since = str(uuid4()), "deleted", now
             on.dataverse_says = {"general_contractor": HOSTILE, "job_scope": ""}
             left = db.session.get_one(Job, gone)
@@ -64,9 +65,9 @@ def busy_shop(app, cast, add_job):
 def _changes(cast):
     """Marks, changes, a request, a holiday: what the office's pages can show. Returns an edited shift."""
     ana, grace = (db.session.get_one(User, person) for person in (cast.ana, cast.grace))
-    now, how = utc_now(), {"by": grace, "at": utc_now(), "reason": "Camera " * 60}
+    now, how = utc_now(), {"by": Actor(grace), "at": utc_now(), "reason": "Camera " * 60}
     edited, assumed = db.session.scalars(select(Shift).where(Shift.ended_at.is_not(None)).limit(2)).all()
-    amend(edited, edited.started_at, edited.ended_at - timedelta(minutes=7), edited.job, **how)
+    ledger.amend(edited, edited.started_at, edited.ended_at - timedelta(minutes=7), edited.job, **how)
     assumed.assumed_at = now
     stale = Shift(user_id=cast.luis, job=edited.job, started_at=now - timedelta(days=4), note="")
     db.session.add(stale)

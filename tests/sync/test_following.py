@@ -20,6 +20,7 @@ from flask_app.standin import Standin
 from flask_app.standin.clock import as_text, from_text
 from flask_app.sync.approved_jobs import rehearse, sync_approved_jobs
 from tests.conftest import NOW, dataverse_settings
+from tests.shop import punch_in
 
 NOT_APPROVED, APPROVED = 826130002, 826130004
 
@@ -101,7 +102,7 @@ def test_a_job_typed_by_hand_is_linked_and_keeps_its_hours_and_words(sync, stand
     add(standin, "4000")
     sync()
     typed = add_job(" 4512", general_contractor="Gilbane (Joe)", job_scope="Reception desk")
-    committing(lambda: Shift.start(db.session.get(User, cast.ana), db.session.get(Job, typed), at=NOW))
+    punch_in(db.session.get(User, cast.ana), db.session.get(Job, typed), NOW)
     row = add(standin, imi_jobnameaddress="Pier 4")
     result = sync(trigger)
     linked = db.session.get(Job, typed)

@@ -18,8 +18,10 @@ from flask_app.clock import utc_now
 from flask_app.config import Config
 from flask_app.models import Correction, Job, Shift, User, committing, db
 from flask_app.models.errors import RuleViolation
+from flask_app.timeclock import ledger
 from flask_app.timeclock.corrections import approve as approve_request
-from flask_app.timeclock.shift_changes import add_shift, amend
+from flask_app.timeclock.ledger import Actor
+from tests import shop
 
 
 def punches(user_id: int, first: int, second: int, times: int, seed: int) -> dict[str, int]:
@@ -41,12 +43,12 @@ def punches(user_id: int, first: int, second: int, times: int, seed: int) -> dic
 
 def punch_in(user_id: int, job_id: int, punch_key: str = "") -> int:
     worker, job = db.session.get_one(User, user_id), db.session.get_one(Job, job_id)
-    return committing(lambda: Shift.start(worker, job, at=utc_now(), punch_key=punch_key)).id
+    return shop.punch_in(worker, job, utc_now(), key=punch_key).id
 
 
 def punch_out(user_id: int) -> bool:
     shift = Shift.open_of(db.session.get_one(User, user_id))
-    return shift is not None and committing(lambda: shift.end(at=utc_now()))
+    return shift is not None and shop.punch_out(shift, utc_now())
 
 
 def corrections(user_id: int, admin_id: int, job_id: int, times: int, seed: int) -> int:
@@ -57,12 +59,12 @@ def corrections(user_id: int, admin_id: int, job_id: int, times: int, seed: int)
         worker = db.session.get_one(User, user_id)
         start = utc_now() - timedelta(minutes=dice.randint(1, 90))
         end = start + timedelta(minutes=dice.randint(0, 20)) if dice.random() < 0.8 else None
-        how = {"by": admin, "at": utc_now(), "reason": "Race"}
+        how = {"by": Actor(admin), "at": utc_now(), "reason": "Race"}
         mine = db.session.scalars(select(Shift).where(Shift.user_id == user_id)).all()
         one = dice.choice(mine) if mine else None
-        works = [lambda w=worker, s=start, e=end, h=how: add_shift(w, job, s, e, **h)]
-        works += [lambda m=one, s=start, e=end, h=how: amend(m, s, e, job, **h)] if one else []
-        works += [lambda w=worker: Shift.start(w, job, at=utc_now())]
+        works = [lambda w=worker, s=start, e=end, h=how: ledger.add(w, job, s, e, **h)]
+        works += [lambda m=one, s=start, e=end, h=how: ledger.amend(m, s, e, job, **h)] if one else []
+        works += [lambda w=worker: ledger.punch_in(w, job, by=Actor(w), at=utc_now(), rules=shop.RULES)]
         taken += succeeds(dice.choice(works))
         db.session.rollback()
     return taken

@@ -7,8 +7,9 @@ import pytest
 import time_machine
 
 from flask_app.models import Audit, DepartmentRule, Job, Shift, TaskRun, User, committing, db
-from flask_app.timeclock.clock_out import CLOCK_OUT, clock_out, last_due, stale_shifts, unconfirmed
-from flask_app.utils.scheduler_tasks import automated_clock_out
+from flask_app.timeclock.clock_out import CLOCK_OUT, last_due, stale_shifts, unconfirmed
+from flask_app.utils.scheduler_tasks import automated_clock_out, clock_everybody_out
+from tests import shop as builders
 
 ZONE = ZoneInfo("America/New_York")
 
@@ -28,15 +29,15 @@ def shop(app_context, cast, add_job):
 def punch_in(shop, at, who="ana") -> Shift:
     cast, job = shop
     person = db.session.get_one(User, getattr(cast, who))
-    return committing(lambda: Shift.start(person, job, at=at))
+    return builders.punch_in(person, job, at)
 
 
 def test_a_forgotten_shift_ends_when_the_department_usually_leaves(shop):
     shift = punch_in(shop, local(2026, 11, 23, 7, 2))
-    outcome = clock_out(ZONE, now=SIX)
+    outcome = clock_everybody_out(ZONE, now=SIX)
     assert (outcome.assumed, outcome.left) == (1, 0)
     assert (shift.ended_at, shift.assumed_at) == (local(2026, 11, 23, 15, 30), SIX)
-    (row,) = Audit.of("shift", shift.id)
+    row = Audit.of("shift", shift.id)[0]
     assert (row.by, row.changes["assumed"]) == (None, ["no", "yes"])
     assert [found.id for found in unconfirmed()] == [shift.id]
 
@@ -52,30 +53,30 @@ def test_a_forgotten_shift_ends_when_the_department_usually_leaves(shop):
 )
 def test_nights_weekends_and_late_starts_are_left_alone_and_listed(shop, start):
     shift = punch_in(shop, start)
-    outcome = clock_out(ZONE, now=SIX)
+    outcome = clock_everybody_out(ZONE, now=SIX)
     assert (outcome.assumed, outcome.left, shift.is_open) == (0, 1, True)
     later = start + timedelta(hours=17)
-    assert [found.id for found in stale_shifts(now=later)] == [shift.id]
-    assert stale_shifts(now=start + timedelta(hours=15)) == []
+    assert [found.id for found in stale_shifts(timedelta(hours=16), now=later)] == [shift.id]
+    assert stale_shifts(timedelta(hours=16), now=start + timedelta(hours=15)) == []
 
 
 def test_a_shift_whose_time_has_not_come_goes_on(shop):
     shift = punch_in(shop, local(2026, 11, 23, 7, 2))
-    assert clock_out(ZONE, now=SIX - timedelta(minutes=1)).assumed == 0
+    assert clock_everybody_out(ZONE, now=SIX - timedelta(minutes=1)).assumed == 0
     assert shift.is_open
 
 
 def test_what_ended_by_a_punch_is_never_touched(shop):
     shift = punch_in(shop, local(2026, 11, 23, 7, 2))
-    committing(lambda: shift.end(at=local(2026, 11, 23, 17, 45)))
-    clock_out(ZONE, now=SIX)
+    builders.punch_out(shift, local(2026, 11, 23, 17, 45))
+    clock_everybody_out(ZONE, now=SIX)
     assert (shift.ended_at, shift.assumed_at) == (local(2026, 11, 23, 17, 45), None)
 
 
 def test_days_of_no_program_running_are_made_up_for_each_on_its_own_day(shop):
     shift = punch_in(shop, local(2026, 11, 18, 7, 0))
     other = punch_in(shop, local(2026, 11, 20, 7, 0), "luis")
-    clock_out(ZONE, now=local(2026, 11, 23, 6, 0))
+    clock_everybody_out(ZONE, now=local(2026, 11, 23, 6, 0))
     assert shift.ended_at == local(2026, 11, 18, 15, 30)
     assert other.ended_at == local(2026, 11, 20, 15, 30)
 
@@ -83,7 +84,7 @@ def test_days_of_no_program_running_are_made_up_for_each_on_its_own_day(shop):
 @pytest.mark.parametrize("day", [(2026, 3, 9), (2026, 11, 2)])  # the Mondays after the clocks were changed
 def test_the_assumed_end_is_by_the_shops_clock(shop, day):
     shift = punch_in(shop, local(*day, 7, 0))
-    clock_out(ZONE, now=local(*day, 18, 0))
+    clock_everybody_out(ZONE, now=local(*day, 18, 0))
     assert shift.ended_at == local(*day, 15, 30)
 
 
@@ -96,8 +97,8 @@ def test_a_department_has_times_of_its_own_or_none(shop):
     committing(lambda: DepartmentRule.locked("CNC_SHOP").change({"clocks_out": False}, **how))
     evening = punch_in(shop, local(2026, 11, 23, 15, 45))
     off = punch_in(shop, local(2026, 11, 23, 7, 0), "luis")
-    assert clock_out(ZONE, now=SIX).assumed == 0
-    clock_out(ZONE, now=local(2026, 11, 23, 23, 30))
+    assert clock_everybody_out(ZONE, now=SIX).assumed == 0
+    clock_everybody_out(ZONE, now=local(2026, 11, 23, 23, 30))
     assert (evening.ended_at, off.is_open) == (local(2026, 11, 23, 23, 0), True)
 
 
@@ -123,7 +124,7 @@ def test_the_schedule_runs_it_once_however_often_it_looks(app, shop):
     db.session.expire_all()
     run = TaskRun.last(CLOCK_OUT)
     assert (run.due_at, run.outcome) == (SIX, "1 got an assumed end, 0 were left open.")
-    assert len(Audit.of("shift", shift.id)) == 1
+    assert [row.is_punch for row in Audit.of("shift", shift.id)] == [False, True]
 
 
 def test_before_its_time_it_only_makes_up_for_the_last_one(app, shop):

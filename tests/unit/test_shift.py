@@ -7,8 +7,10 @@ from uuid import uuid4
 import pytest
 
 from flask_app.models import Job, Shift, User, committing, db
-from flask_app.models.shift import CLOCK_SLACK, AlreadyOn, DepartmentTotal, JobClosed, PunchRefused
+from flask_app.models.shift import DepartmentTotal
 from flask_app.reporting.timesheet import TimeRules, Timesheet
+from flask_app.timeclock.shift_rules import CLOCK_SLACK, AlreadyOn, JobClosed, PunchRefused
+from tests import shop as builders
 from tests.conftest import NOW, Cast
 
 pytestmark = pytest.mark.usefixtures("app_context")
@@ -28,11 +30,11 @@ def doors(add_job: Callable[..., int]) -> int:
 
 def punch_in(user_id: int, job_id: int, at: datetime = NOW, **form: str) -> Shift:
     worker, job = db.session.get_one(User, user_id), db.session.get_one(Job, job_id)
-    return committing(lambda: Shift.start(worker, job, at=at, **form))
+    return builders.punch_in(worker, job, at, **form)
 
 
 def punch_out(shift: Shift, at: datetime) -> bool:
-    return committing(lambda: shift.end(at=at))
+    return builders.punch_out(shift, at)
 
 
 def shifts() -> list[tuple[int, datetime, datetime | None]]:
@@ -127,43 +129,43 @@ def test_any_other_note_is_kept_in_one_line_of_visible_text(cast, desk, note):
 @pytest.mark.parametrize("later", [timedelta(0), MINUTE, 30 * timedelta(days=1)])
 def test_the_same_form_again_gives_the_same_shift(cast, desk, later):
     key = str(uuid4())
-    first = punch_in(cast.ana, desk, punch_key=key)
-    assert punch_in(cast.ana, desk, NOW + later, punch_key=key).id == first.id
+    first = punch_in(cast.ana, desk, key=key)
+    assert punch_in(cast.ana, desk, NOW + later, key=key).id == first.id
     assert shifts() == [(desk, NOW, None)]
 
 
 def test_a_form_replayed_after_the_punch_out_does_not_punch_in_again(cast, desk):
     key = str(uuid4())
-    punch_out(punch_in(cast.ana, desk, punch_key=key), NOW + HOUR)
-    punch_in(cast.ana, desk, NOW + 2 * HOUR, punch_key=key)
+    punch_out(punch_in(cast.ana, desk, key=key), NOW + HOUR)
+    punch_in(cast.ana, desk, NOW + 2 * HOUR, key=key)
     assert shifts() == [(desk, NOW, NOW + HOUR)]
 
 
 def test_a_form_replayed_after_its_job_was_closed_gives_the_same_answer(cast, desk):
     key = str(uuid4())
-    first = punch_in(cast.ana, desk, punch_key=key)
+    first = punch_in(cast.ana, desk, key=key)
     close(desk)
-    assert punch_in(cast.ana, desk, NOW + HOUR, punch_key=key).id == first.id
+    assert punch_in(cast.ana, desk, NOW + HOUR, key=key).id == first.id
 
 
 def test_a_form_is_the_same_however_its_key_is_written(cast, desk, doors):
     key = uuid4()
-    first = punch_in(cast.ana, desk, punch_key=str(key))
-    assert punch_in(cast.ana, doors, NOW + HOUR, punch_key=key.hex.upper()).id == first.id
+    first = punch_in(cast.ana, desk, key=str(key))
+    assert punch_in(cast.ana, doors, NOW + HOUR, key=key.hex.upper()).id == first.id
 
 
 def test_somebody_elses_form_is_refused(cast, desk):
     key = str(uuid4())
-    punch_in(cast.ana, desk, punch_key=key)
+    punch_in(cast.ana, desk, key=key)
     with pytest.raises(PunchRefused, match="used by somebody else"):
-        punch_in(cast.luis, desk, punch_key=key)
+        punch_in(cast.luis, desk, key=key)
     assert len(shifts()) == 1
 
 
 @pytest.mark.parametrize("key", ["1", "x" * 36, "0" * 33, "\0", "' OR 1=1"])
 def test_a_damaged_key_is_refused(cast, desk, key):
     with pytest.raises(PunchRefused, match="damaged"):
-        punch_in(cast.ana, desk, punch_key=key)
+        punch_in(cast.ana, desk, key=key)
     assert shifts() == []
 
 

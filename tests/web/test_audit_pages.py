@@ -6,7 +6,8 @@ import pytest
 
 from flask_app.models import Audit, DepartmentRule, Holiday, Job, User, committing, db
 from flask_app.models.us_holidays import us_federal_holidays
-from flask_app.timeclock.shift_changes import add_shift
+from flask_app.timeclock import ledger
+from flask_app.timeclock.ledger import Actor
 from tests.conftest import NOW
 from tests.connected import words
 
@@ -19,8 +20,8 @@ def grace(app, cast, add_job, log_in):
     job_id = add_job("4512")
     with app.app_context():
         luis, by = (db.session.get_one(User, person) for person in (cast.luis, cast.grace))
-        job, how = db.session.get_one(Job, job_id), {"by": by, "at": NOW, "reason": "Phone was dead"}
-        committing(lambda: add_shift(luis, job, NOW - 9 * HOUR, NOW - HOUR, **how))
+        job, how = db.session.get_one(Job, job_id), {"by": Actor(by), "at": NOW, "reason": "Phone was dead"}
+        committing(lambda: ledger.add(luis, job, NOW - 9 * HOUR, NOW - HOUR, **how))
     browser = log_in("grace")
     browser.post(f"/roster/user/{cast.ana}", data={"on": "no"})
     return browser

@@ -7,8 +7,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from flask_app.models import Base, Job, Shift, User, committing, db
-from tests.conftest import NOW, PASSWORD
+from flask_app.clock import utc_now
+from flask_app.models import Base, Job, User, db
+from tests.conftest import PASSWORD
+from tests.shop import punch_in
 
 STALE = "This page is out of date, so nothing was saved."
 
@@ -20,7 +22,7 @@ def guarded(app, cast, add_job) -> Flask:
     app.config.update(WTF_CSRF_ENABLED=True, JOB=job)
     with app.app_context():
         grace, desk = db.session.get_one(User, cast.grace), db.session.get_one(Job, job)
-        app.config["SHIFT"] = committing(lambda: Shift.start(grace, desk, at=NOW)).id
+        app.config["SHIFT"] = punch_in(grace, desk, utc_now()).id
     return app
 
 

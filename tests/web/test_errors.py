@@ -137,7 +137,7 @@ def test_a_rule_of_the_database_that_was_broken_is_a_bug_not_an_outage(
     def bad_work(*_args, **_values):
         db.session.execute(statement, {"job": job_id, "user": cast.ana})
 
-    monkeypatch.setattr("flask_app.models.shift.Shift.start", bad_work)
+    monkeypatch.setattr("flask_app.timeclock.ledger.punch_in", bad_work)
     answer = browser.post("/create/shift", data={"job_id": job_id})
     assert answer.status_code == 500
     assert leaks(answer.text) == []

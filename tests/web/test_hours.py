@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from flask_app.models import Job, Shift, User, committing, db
+from flask_app.models import Job, User, db
 from tests.conftest import NOW, PASSWORD
+from tests.shop import punch_in, punch_out
 
 
 @pytest.fixture
@@ -18,9 +19,9 @@ def ana(log_in, cast):
 def work(app, user_id, job_id, start, minutes) -> None:
     with app.app_context():
         worker, job = db.session.get_one(User, user_id), db.session.get_one(Job, job_id)
-        shift = committing(lambda: Shift.start(worker, job, at=start))
+        shift = punch_in(worker, job, start)
         if minutes is not None:
-            committing(lambda: shift.end(at=start + timedelta(minutes=minutes)))
+            punch_out(shift, start + timedelta(minutes=minutes))
 
 
 def hours(browser, query: str = "", *, at: datetime = NOW) -> str:

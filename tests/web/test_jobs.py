@@ -7,8 +7,9 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from flask_app.models import Job, Shift, User, committing, db
+from flask_app.models import Job, User, db
 from tests.conftest import NOW
+from tests.shop import punch_in, punch_out
 
 FORM = {
     "im_number": "7001",
@@ -38,9 +39,9 @@ def job_of(app, im_number: str) -> Job | None:
 def work(app, user_id: int, job_id: int, minutes: int | None, at=NOW) -> None:
     with app.app_context():
         worker, job = db.session.get_one(User, user_id), db.session.get_one(Job, job_id)
-        shift = committing(lambda: Shift.start(worker, job, at=at))
+        shift = punch_in(worker, job, at)
         if minutes is not None:
-            committing(lambda: shift.end(at=at + timedelta(minutes=minutes)))
+            punch_out(shift, at + timedelta(minutes=minutes))
 
 
 def test_a_new_job_is_on_the_board_at_once(app, grace, cast):

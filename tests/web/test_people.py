@@ -12,6 +12,7 @@ from flask_app.models.errors import ValidationError
 from flask_app.models.login_attempt import PER_ACCOUNT
 from flask_app.timeclock import people
 from tests.conftest import NOW, PASSWORD
+from tests.shop import punch_in
 
 FORM = {
     "first_name": "Mei",
@@ -200,7 +201,7 @@ def test_deactivating_keeps_out_and_punches_out(app, grace, cast, add_job):
     job_id = add_job("4512")
     with app.app_context():
         luis, job = db.session.get_one(User, cast.luis), db.session.get_one(Job, job_id)
-        committing(lambda: Shift.start(luis, job, at=NOW))
+        punch_in(luis, job, NOW)
     page = grace.post(f"/deactivate/user/{cast.luis}", follow_redirects=True)
     assert "Luis Romero is deactivated and was punched out of 4512." in page.text
     with app.app_context():
@@ -258,7 +259,7 @@ def test_namesakes_are_told_apart_on_every_page_that_lists_them(app, grace, cast
     with app.app_context():
         job = db.session.get_one(Job, job_id)
         for ana in db.session.scalars(select(User).where(User.first_name == "Ana")).all():
-            committing(lambda ana=ana: Shift.start(ana, job, at=NOW))
+            punch_in(ana, job, NOW)
     day = "from=2026-11-23&to=2026-11-23"
     pages = ("/manage_users", "/todays_activity", "/end_of_day", f"/reports/shifts?{day}",
              f"/reports/hours?{day}", "/reports/quarterly", "/admin/audit", "/new/shift",

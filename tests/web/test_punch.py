@@ -10,6 +10,8 @@ from sqlalchemy import select
 
 from flask_app.models import Job, Shift, User, committing, db
 from flask_app.models.errors import ConcurrentUpdate
+from flask_app.timeclock import ledger
+from tests import shop as builders
 from tests.conftest import NOW
 
 HOUR = timedelta(hours=1)
@@ -42,7 +44,7 @@ def punch_in(browser, job_id, **fields):
 def open_shift(app, user_id, job_id) -> int:
     with app.app_context():
         worker, job = db.session.get_one(User, user_id), db.session.get_one(Job, job_id)
-        return committing(lambda: Shift.start(worker, job, at=NOW)).id
+        return builders.punch_in(worker, job, NOW).id
 
 
 def close(app, job_id):
@@ -148,7 +150,7 @@ def test_a_race_lost_too_often_is_told_to_the_worker(app, ana, desk, monkeypatch
     def raced(*_args, **_values):
         raise ConcurrentUpdate("Another punch was saved at this very moment. Try again.")
 
-    monkeypatch.setattr(Shift, "start", raced)
+    monkeypatch.setattr(ledger, "punch_in", raced)
     answer = punch_in(ana, desk)
     assert answer.status_code == 200
     assert "Another punch was saved at this very moment." in answer.text

@@ -13,6 +13,7 @@ from flask_app.models import Base, LoginAttempt, Shift, User, committing, db
 from flask_app.models.job import Job
 from flask_app.timeclock.corrections import ask
 from tests.conftest import NOW, PASSWORD
+from tests.shop import punch_in
 
 IN, OUT, NO, LOGIN = "in", "out", "no", "login"  # opened; sent to log in; 403; answers on its own terms
 # (method, rule): what happens to somebody who is not logged in, a worker, an admin
@@ -109,7 +110,7 @@ def shop(app, cast, add_job) -> Flask:
     job = add_job("4512")
     with app.app_context():
         luis, desk = db.session.get_one(User, cast.luis), db.session.get_one(Job, job)
-        shift = committing(lambda: Shift.start(luis, desk, at=NOW))
+        shift = punch_in(luis, desk, NOW)
         asked = committing(lambda: _asked(luis, shift, desk))
         app.config["VALUES"] = {
             "correction_id": asked, "preset": "last_week", "rest": "csv",

@@ -11,6 +11,7 @@ from flask_app.reporting.hours import timesheet_of
 from flask_app.reporting.timesheet import MealRule, TimeRules
 from flask_app.reporting.today import read_today
 from tests.connected import words
+from tests.shop import punch_in, punch_out
 
 NEW_YORK = ZoneInfo("America/New_York")
 TEN = datetime(2026, 11, 23, 10, 0, tzinfo=NEW_YORK).astimezone(UTC)
@@ -31,9 +32,9 @@ def punch(app, cast, add_job):
     def work(who, start, end=None) -> int:
         with app.app_context():
             person, job = db.session.get_one(User, getattr(cast, who)), db.session.get_one(Job, job_id)
-            shift = committing(lambda: Shift.start(person, job, at=start))
+            shift = punch_in(person, job, start)
             if end:
-                committing(lambda: shift.end(at=end))
+                punch_out(shift, end)
             return shift.id
 
     return work
@@ -186,11 +187,11 @@ def test_those_named_are_punched_out_and_nobody_else(app, log_in, cast, punch):
     page = grace.post("/end_of_day", data={"shift": [ana, ana, "x", "999999"]}, follow_redirects=True)
     assert "Ana Duarte is punched out." in page.text
     page = grace.post("/end_of_day", data={"shift": [luis], "only": ana}, follow_redirects=True)
-    assert "Ana Duarte had left already." in page.text
+    assert "Ana Duarte had left 4512 at 10:00 AM already, so nothing was changed." in page.text
     with app.app_context():
         assert db.session.get_one(Shift, luis).is_open
         assert db.session.get_one(Shift, ana).ended_at == TEN
-        (row,) = Audit.of("shift", ana)
+        row = Audit.of("shift", ana)[0]
         assert (row.by_id, row.reason) == (cast.grace, "Punched out by an admin.")
 
 

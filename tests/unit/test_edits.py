@@ -11,19 +11,12 @@ from sqlalchemy.exc import DBAPIError
 
 from flask_app.models import Audit, Job, Shift, User, committing, db
 from flask_app.models.errors import RuleViolation, ValidationError
-from flask_app.timeclock.shift_changes import (
-    CHANGED_MEANWHILE,
-    Overlaps,
-    add_shift,
-    amend,
-    assume_end,
-    confirm_end,
-    delete_shift,
-    punch_in_for,
-    punch_out_for,
-    replace_assumed,
-)
+from flask_app.timeclock import ledger
+from flask_app.timeclock.clock_out import BY_ITSELF
+from flask_app.timeclock.ledger import Actor, Changed, Overlaps
+from flask_app.timeclock.shift_rows import CHANGED_MEANWHILE
 from tests.conftest import NOW
+from tests.shop import punch_in, punch_out
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 MORNING = NOW - 26 * HOUR  # yesterday, 5:02 AM
@@ -38,15 +31,14 @@ def shop(app_context, cast, add_job):
 
 def add(shop, start, end, **more) -> Shift:
     ana, grace, job = shop
-    return committing(
-        lambda: add_shift(ana, job, start, end, **{"by": grace, "at": NOW, "reason": "Forgot", **more})
-    )
+    how = {"by": Actor(grace), "at": NOW, "reason": "Forgot", **more}
+    return committing(lambda: ledger.add(ana, job, start, end, **how))
 
 
 def change(shop, shift, start, end, **more) -> bool:
     _, grace, job = shop
-    how = {"by": grace, "at": NOW, "reason": "Asked", **more}
-    return committing(lambda: amend(shift, start, end, job, **how))
+    how = {"by": Actor(grace), "at": NOW, "reason": "Asked", **more}
+    return isinstance(committing(lambda: ledger.amend(shift, start, end, job, **how)), Changed)
 
 
 def test_a_shift_that_is_added_is_marked_and_written_down(shop):
@@ -65,6 +57,15 @@ def test_a_change_says_from_what_to_what(shop):
     assert row.changes == {"ended_at": ["2026-11-22T18:02:00Z", "2026-11-22T19:02:00Z"]}
     assert not change(shop, shift, MORNING, MORNING + 9 * HOUR, reason="")
     assert len(Audit.of("shift", shift.id)) == 2
+
+
+def assume(shift, end, at=NOW) -> bool:
+    work = lambda: ledger.assume_end(shift, end, by=BY_ITSELF, at=at, reason="Open")  # noqa: E731
+    return isinstance(committing(work), Changed)
+
+
+def confirm(shift, by) -> bool:
+    return isinstance(committing(lambda: ledger.confirm_end(shift, by=Actor(by), at=NOW)), Changed)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_hours_are_not_changed_without_a_reason(shop, reason):
     for work in (
         lambda: change(shop, shift, MORNING, MORNING + 2 * HOUR, reason=reason),
         lambda: add(shop, NOW - HOUR, NOW, reason=reason),
-        lambda: committing(lambda: delete_shift(shift, by=shop[1], at=NOW, reason=reason)),
+        lambda: committing(lambda: ledger.delete(shift, by=Actor(shop[1]), at=NOW, reason=reason)),
     ):
         with pytest.raises(ValidationError) as refused:
             work()
@@ -141,8 +142,8 @@ def test_whoever_saw_an_older_version_changes_nothing(shop):
 
 def test_another_note_leaves_no_mark_but_a_row(shop):
     ana, _, job = shop
-    shift = committing(lambda: Shift.start(ana, job, at=MORNING))
-    committing(lambda: shift.end(at=MORNING + HOUR))
+    shift = punch_in(ana, job, MORNING)
+    punch_out(shift, MORNING + HOUR)
     change(shop, shift, MORNING, MORNING + HOUR, note="Sanding")
     assert shift.edited_at is None
     assert Audit.of("shift", shift.id)[0].changes == {"note": [None, "Sanding"]}
@@ -150,64 +151,79 @@ def test_another_note_leaves_no_mark_but_a_row(shop):
 
 def test_a_deleted_shift_is_gone_but_not_what_it_was(shop):
     shift = add(shop, MORNING, MORNING + HOUR)
-    committing(lambda: delete_shift(shift, by=shop[1], at=NOW, reason="Twice"))
+    committing(lambda: ledger.delete(shift, by=Actor(shop[1]), at=NOW, reason="Twice"))
     assert db.session.get(Shift, shift.id) is None
     row = Audit.of("shift", shift.id)[0]
     assert (row.action, row.reason, row.changes["job"]) == ("deleted", "Twice", ["4512", None])
     with pytest.raises(RuleViolation, match="deleted meanwhile"):
-        committing(lambda: delete_shift(shift, by=shop[1], at=NOW, reason="Again"))
+        committing(lambda: ledger.delete(shift, by=Actor(shop[1]), at=NOW, reason="Again"))
 
 
 def test_an_assumed_end_is_marked_until_somebody_confirms_it(shop):
     ana, grace, job = shop
-    shift = committing(lambda: Shift.start(ana, job, at=MORNING))
-    assert committing(lambda: assume_end(shift, MORNING + 8 * HOUR, at=NOW, reason="Open"))
+    shift = punch_in(ana, job, MORNING)
+    assert assume(shift, MORNING + 8 * HOUR)
     assert (shift.ended_at, shift.assumed_at, shift.edited_at) == (MORNING + 8 * HOUR, NOW, None)
-    assert not committing(lambda: assume_end(shift, MORNING + 9 * HOUR, at=NOW, reason="Open"))
-    assert committing(lambda: confirm_end(shift, by=ana, at=NOW))
+    assert not assume(shift, MORNING + 9 * HOUR)
+    assert confirm(shift, ana)
     assert shift.assumed_at is None
-    assert not committing(lambda: confirm_end(shift, by=grace, at=NOW))
+    assert not confirm(shift, grace)
     by = [row.by and row.by.first_name for row in Audit.of("shift", shift.id)]
-    assert by == ["Ana", None]  # the clock did the first by itself
+    assert by == ["Ana", None, "Ana"]  # the clock did the second by itself
 
 
 def test_an_end_before_the_start_is_never_assumed(shop):
     ana, _, job = shop
-    shift = committing(lambda: Shift.start(ana, job, at=NOW))
-    assert not committing(lambda: assume_end(shift, NOW - HOUR, at=NOW, reason="Open"))
+    shift = punch_in(ana, job, NOW)
+    assert not assume(shift, NOW - HOUR)
     assert shift.is_open
 
 
 def test_a_real_punch_replaces_an_assumed_end_on_the_same_day_only(shop):
     ana, _, job = shop
-    shift = committing(lambda: Shift.start(ana, job, at=NOW - 11 * HOUR))
-    committing(lambda: assume_end(shift, NOW - 3 * HOUR, at=NOW - HOUR, reason="Open"))
-    assert committing(lambda: replace_assumed(shift, at=NOW))
+    shift = punch_in(ana, job, NOW - 11 * HOUR)
+    assume(shift, NOW - 3 * HOUR, NOW - HOUR)
+    assert punch_out(shift, NOW)
     assert (shift.ended_at, shift.assumed_at) == (NOW, None)
-    assert not committing(lambda: replace_assumed(shift, at=NOW + HOUR))
-    old = committing(lambda: Shift.start(ana, job, at=NOW + HOUR))
-    committing(lambda: assume_end(old, NOW + 2 * HOUR, at=NOW + 3 * HOUR, reason="Open"))
-    with pytest.raises(ValidationError, match="too late"):
-        committing(lambda: replace_assumed(old, at=NOW + 18 * HOUR))
+    assert not punch_out(shift, NOW + HOUR)
+    old = punch_in(ana, job, NOW + HOUR)
+    assume(old, NOW + 2 * HOUR, NOW + 3 * HOUR)
+    assert not punch_out(old, NOW + 18 * HOUR)
+    assert (old.ended_at, old.assumed_at) == (NOW + 2 * HOUR, NOW + 3 * HOUR)
 
 
 def test_what_an_admin_punches_for_others_is_written_down(shop, add_job):
     ana, grace, job = shop
     db.session.rollback()
-    other = db.session.get_one(Job, add_job("4513"))
-    first = committing(lambda: punch_in_for(ana, job, by=grace, at=NOW))
-    second = committing(lambda: punch_in_for(ana, other, by=grace, at=NOW + HOUR))
-    assert committing(lambda: punch_out_for(second, by=grace, at=NOW + 2 * HOUR))
-    assert not committing(lambda: punch_out_for(second, by=grace, at=NOW + 3 * HOUR))
-    assert [row.action for row in Audit.of("shift", first.id)] == ["changed", "added"]
-    assert [row.action for row in Audit.of("shift", second.id)] == ["changed", "added"]
+    other, by = db.session.get_one(Job, add_job("4513")), Actor(grace)
+    first = punch_in(ana, job, NOW, by=by)
+    second = punch_in(ana, other, NOW + HOUR, by=by)
+    assert punch_out(second, NOW + 2 * HOUR, by=by)
+    assert not punch_out(second, NOW + 3 * HOUR, by=by)
+    for shift in (first, second):
+        rows = Audit.of("shift", shift.id)
+        assert [(row.action, row.role, row.by_id) for row in rows] == [
+            ("changed", "admin", grace.id),
+            ("added", "admin", grace.id),
+        ]
+        assert not any(row.is_punch for row in rows)
 
 
-def test_a_punch_of_ones_own_is_no_change(shop):
+def test_a_punch_of_ones_own_has_its_rows_too(shop):
     ana, _, job = shop
-    shift = committing(lambda: Shift.start(ana, job, at=NOW))
-    committing(lambda: shift.end(at=NOW + HOUR))
-    assert Audit.of("shift", shift.id) == []
+    shift = punch_in(ana, job, NOW)
+    punch_out(shift, NOW + HOUR)
+    last, first = Audit.of("shift", shift.id)
+    assert first.changes == {"started_at": [None, "2026-11-23T12:02:00Z"], "job": [None, "4512"]}
+    assert last.changes == {"ended_at": [None, "2026-11-23T13:02:00Z"]}
+    for row in (first, last):
+        assert (row.by_id, row.role, row.source, row.is_punch, row.reason) == (
+            ana.id,
+            "person",
+            "web",
+            True,
+            "",
+        )
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET reason = 'x'", "DELETE FROM audit"])
@@ -223,7 +239,8 @@ def test_a_change_that_is_rolled_back_leaves_no_row(shop):
     shift = add(shop, MORNING, MORNING + HOUR)
 
     def breaks_off() -> None:
-        amend(shift, MORNING, MORNING + 2 * HOUR, shop[2], by=shop[1], at=NOW, reason="Asked")
+        how = {"by": Actor(shop[1]), "at": NOW, "reason": "Asked"}
+        ledger.amend(shift, MORNING, MORNING + 2 * HOUR, shop[2], **how)
         raise RuntimeError("the lights went out")
 
     with pytest.raises(RuntimeError):
@@ -243,7 +260,7 @@ def do(shop, mine, what, start, length, which) -> None:
         change(shop, mine[which % len(mine)], begin, begin + length * HOUR)
     elif mine:
         gone = mine.pop(which % len(mine))
-        committing(lambda: delete_shift(gone, by=shop[1], at=NOW, reason="Not so"))
+        committing(lambda: ledger.delete(gone, by=Actor(shop[1]), at=NOW, reason="Not so"))
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -1,0 +1,95 @@
+"""What the ledger's functions share: reading a shift as it is now, writing it, and what they return."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import ObjectDeletedError
+
+from flask_app.models.database import db
+from flask_app.models.errors import ConcurrentUpdate, RuleViolation
+from flask_app.models.job import Job
+from flask_app.models.shift import Shift
+from flask_app.models.user import User
+from flask_app.timeclock.shift_rules import JobClosed
+
+DELETED_MEANWHILE = "This shift was deleted meanwhile."
+CHANGED_MEANWHILE = "This shift was changed a moment ago. Look at it again before you change it."
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The shift is as asked now."""
+
+    shift: Shift
+
+
+@dataclass(frozen=True, slots=True)
+class Punched:
+    """`shift` was begun by a punch; `ended` is the one that ended by it. `was_assumed`: it had an end before,
+    but that was only assumed."""
+
+    shift: Shift
+    ended: Shift | None = None
+    was_assumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PunchedOut:
+    """`shift` has ended by a punch; by an assumed end if the punch came too late to tell (`assumed_at`)."""
+
+    shift: Shift
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Nothing was written: there was nothing left to do. `present` is what the person is on now."""
+
+    shift: Shift
+    present: Shift | None
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """`shift` was begun for somebody; `ended` is what they were on until then."""
+
+    shift: Shift
+    ended: Shift | None
+
+
+def locked(shift: Shift, seen: str | None = None) -> tuple[User, Shift, Shift | None]:
+    """Lock the person of a shift; return them, the shift and their open shift as they are now."""
+    try:
+        shift_id, user_id = shift.id, shift.user_id  # these never change; but after a rollback they are read
+    except ObjectDeletedError:
+        raise RuleViolation(DELETED_MEANWHILE) from None
+    person = User.locked(user_id)
+    found, present = Shift.beside_open(shift_id, person.id)
+    if found is None:
+        raise RuleViolation(DELETED_MEANWHILE)
+    if seen is not None and seen != found.version:
+        raise RuleViolation(CHANGED_MEANWHILE)
+    return person, found, present
+
+
+def insert(person: User, job: Job, started_at: datetime, **columns: Any) -> Shift:
+    shift = Shift(user_id=person.id, job_id=job.id, job=job, started_at=started_at, **{"note": "", **columns})
+    db.session.add(shift)
+    flush()
+    return shift
+
+
+def flush() -> None:
+    try:
+        db.session.flush()
+    except IntegrityError:
+        raise ConcurrentUpdate("Another punch was saved at this very moment. Try again.") from None
+
+
+def check_open(job: Job | None) -> None:
+    """Raise JobClosed unless shifts can be begun on `job`, which is locked against whoever closes it."""
+    if job is None:
+        raise JobClosed("There is no such job any more. Choose another.")
+    if not job.is_active:
+        raise JobClosed(f"Job {job.im_number} is closed. Choose another, or ask an admin to open it.")
