@@ -10,11 +10,13 @@ import click
 import waitress
 from dotenv import load_dotenv
 from flask import Flask
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from flask_app import create_app, demo, migrations
 from flask_app.config import Config, ConfigError, retired_settings
 from flask_app.models import User
 from flask_app.models.database import PROJECT
+from flask_app.models.outage import outage_sentence
 from flask_app.utils.scheduler_tasks import start_scheduler
 
 # If a worker ends with this status, gunicorn ends as well; any other makes it start workers for ever.
@@ -64,10 +66,13 @@ def listening(config: Config) -> socket.socket:
 def ready(config: Config) -> Flask:
     """Return the app on a database whose tables are up to date."""
     app = create_app(config)
+    engine = app.extensions["engine"]
     try:
-        migrations.upgrade(app.extensions["engine"])
+        migrations.upgrade(engine)
     except migrations.PROBLEMS as problem:
         refuse(str(problem))
+    except (OperationalError, InterfaceError) as error:
+        refuse(outage_sentence(error, engine.url))
     with app.app_context():
         if not config.demo and not User.everybody():
             click.echo("Nobody can log in yet. Make the first admin: flask --app server create-user --help")

@@ -2,21 +2,27 @@
 
 import secrets
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import ParamSpec
 
 import click
-from flask import Flask
+from alembic.util import CommandError
+from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from werkzeug.datastructures import MultiDict
 
 from flask_app import migrations
 from flask_app.adopt.command import adopt
 from flask_app.clock import utc_now
+from flask_app.config import settings
 from flask_app.dataverse.service import InvalidRow
 from flask_app.migrations import triggers
 from flask_app.models import committing, db
+from flask_app.models.database import COMMAND_PATIENCE, make_engine
 from flask_app.models.errors import ValidationError
+from flask_app.models.outage import outage_sentence
 from flask_app.models.types import plain
 from flask_app.models.user import DEPARTMENTS
 from flask_app.sync.approved_jobs import (
@@ -28,14 +34,53 @@ from flask_app.sync.approved_jobs import (
     sync_approved_jobs,
 )
 from flask_app.timeclock import people
+from flask_app.upkeep.commands import backup_command, restore_command, verify_command
 from flask_app.web.person_forms import NewPersonForm
+
+P = ParamSpec("P")
 
 database = AppGroup("db", help="The database's schema.")
 
 
 def init_app(app: Flask) -> None:
-    for command in (create_user, sync_jobs, adopt, database):
+    for command in (
+        create_user, sync_jobs, adopt, backup_command, restore_command, verify_command, database,
+    ):  # fmt: skip
+        _tell_in_one_line(command)
         app.cli.add_command(command)
+
+
+def _tell_in_one_line(command: click.Command) -> None:
+    """Let a command (or each of a group's) end with one sentence where the database can't be used."""
+    for part in command.commands.values() if isinstance(command, click.Group) else ():
+        _tell_in_one_line(part)
+    if command.callback is not None and not isinstance(command, click.Group):
+        command.callback = with_appcontext(_told(command.callback))
+
+
+def _be_patient() -> None:
+    """Give the command an engine whose statements may take long."""
+    app, config = current_app, settings()
+    app.extensions["engine"].dispose()
+    app.extensions["engine"] = make_engine(
+        config.database_url, config.database_ca_bundle, patience=COMMAND_PATIENCE
+    )
+
+
+def _told(work: Callable[P, None]) -> Callable[P, None]:
+    @wraps(work)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        _be_patient()
+        try:
+            work(*args, **kwargs)
+        except (OperationalError, InterfaceError, DatabaseError) as error:
+            if isinstance(error, (IntegrityError, ProgrammingError)):
+                raise
+            raise click.ClickException(outage_sentence(error, db.engine.url)) from None
+        except CommandError as error:  # Alembic's, such as a revision that does not exist
+            raise click.ClickException(str(error)) from None
+
+    return run
 
 
 @click.command("create-user")
@@ -137,9 +182,5 @@ def downgrade(revision: str) -> None:
 
 
 def _need_tables() -> None:
-    try:
-        is_current = migrations.is_current(db.engine)
-    except OperationalError as error:
-        raise click.ClickException(f"The database can't be reached: {error.orig}") from None
-    if not is_current:
+    if not migrations.is_current(db.engine):
         raise click.ClickException("The database is not up to date. Run: flask --app server db upgrade")

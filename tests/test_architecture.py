@@ -16,6 +16,7 @@ RANKS = {  # the longest beginning that fits a module's name decides; one name h
     "flask_app.web": 6,
     "flask_app.sync": 5,
     "flask_app.adopt": 5,
+    "flask_app.upkeep": 5,
     "flask_app.timeclock": 4,
     "flask_app.reporting": 4,
     "flask_app.migrations": 4,
@@ -33,6 +34,7 @@ CLOCK_EDGES = {  # who may ask flask_app.clock what time it is; everybody else i
     "flask_app.dataverse.answers",  # how long Dataverse wants to be left alone
     "flask_app.demo",
     "flask_app.sync.approved_jobs",
+    "flask_app.upkeep.commands",
     "flask_app.utils.scheduler_tasks",
     "flask_app.web.now",
 }

@@ -4,7 +4,9 @@ from flask import Blueprint, current_app, jsonify, redirect
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
-from flask_app.models import SyncRun
+from flask_app import migrations
+from flask_app.models import SyncRun, db
+from flask_app.models.outage import outage_sentence, why_no_writes
 from flask_app.web.now import now
 from flask_app.web.presenting import static_url
 
@@ -18,13 +20,26 @@ def healthz() -> ResponseReturnValue:
 
 @bp.get("/readyz")
 def readyz() -> ResponseReturnValue:
-    """Whether requests can be served: the database answers. The sync's age is told, but decides nothing."""
+    """Whether requests can be served: the database answers, takes writes, and has this version's tables.
+
+    The sync's age is told, but decides nothing.
+    """
     try:
+        schema = migrations.state(db.engine)
+        if schema is not migrations.SchemaState.CURRENT:
+            return _not_ready(f"The database's schema is {schema.value}.")
+        if problem := why_no_writes(db.engine):
+            return _not_ready(problem)
         success = SyncRun.last_success()
-    except (DBAPIError, TimeoutError):
-        return jsonify(database="unreachable", message="The database can't be used."), 503
+    except (DBAPIError, TimeoutError) as error:
+        return _not_ready(outage_sentence(error, db.engine.url))
     age = None if success is None else int((now() - success.started_at).total_seconds())
     return jsonify(database="ok", seconds_since_good_sync=age)
+
+
+def _not_ready(message: str) -> ResponseReturnValue:
+    current_app.logger.error("Not ready: %s", message)
+    return jsonify(database="unusable", message=message), 503
 
 
 @bp.get("/version")

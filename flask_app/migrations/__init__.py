@@ -105,7 +105,7 @@ def is_current(engine: Engine) -> bool:
 
 def state(engine: Engine) -> SchemaState:
     """Judge the database by its version and by its tables. Raises OperationalError if it can't be reached."""
-    with engine.connect() as connection:
+    with engine.execution_options(reads_only=True).connect() as connection:
         applied = _applied(connection)
         if not applied:
             return SchemaState.EMPTY
@@ -119,7 +119,7 @@ def state(engine: Engine) -> SchemaState:
 
 def missing_parts(engine: Engine) -> Sequence[str]:
     """Return the tables, and "table.column" of the columns, that the program needs and that are not there."""
-    with engine.connect() as connection:
+    with engine.execution_options(reads_only=True).connect() as connection:
         return _missing(connection)
 
 

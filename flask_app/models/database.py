@@ -15,6 +15,8 @@ from flask_app.models.errors import ConcurrentUpdate
 T = TypeVar("T")
 PROJECT = Path(__file__).parents[2]  # a relative SQLite path starts here, wherever the program was started
 MAX_ATTEMPTS = 5
+REQUEST_PATIENCE = 10  # seconds: a frozen server must not hold every worker for longer
+COMMAND_PATIENCE = 3600  # a change of a large table, a check of all of it
 # MySQL and MariaDB: deadlock; lock wait timeout; "record has changed since last read" (MariaDB's snapshot
 # isolation, and Galera's certification as seen by some drivers). SQLite: another process holds the file.
 _RETRYABLE_CODES = {1213, 1205, 1020}
@@ -39,11 +41,16 @@ class Base(DeclarativeBase):
 B = TypeVar("B", bound=Base)
 
 
-def make_engine(url: str, ca_bundle: str | None = None) -> Engine:
-    """Return a pooled engine for a SQLite, MySQL or MariaDB URL, with the settings that keep writes safe."""
+def make_engine(url: str, ca_bundle: str | None = None, *, patience: int = REQUEST_PATIENCE) -> Engine:
+    """Return a pooled engine for a SQLite, MySQL or MariaDB URL, with the settings that keep writes safe.
+
+    `patience` is how many seconds a statement may take before the server counts as frozen.
+    """
     parsed = make_url(url)
     return (
-        _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else _mysql_engine(parsed, ca_bundle)
+        _sqlite_engine(parsed)
+        if parsed.get_backend_name() == "sqlite"
+        else _mysql_engine(parsed, ca_bundle, patience)
     )
 
 
@@ -52,7 +59,7 @@ def _sqlite_engine(url: URL) -> Engine:
         path = PROJECT / url.database
         path.parent.mkdir(parents=True, exist_ok=True)
         url = url.set(database=str(path))
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
@@ -70,7 +77,7 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-def _mysql_engine(url: URL, ca_bundle: str | None) -> Engine:
+def _mysql_engine(url: URL, ca_bundle: str | None, patience: int) -> Engine:
     tls: dict[str, Any] = {}
     if url.host in _LOOPBACK or url.host is None:
         tls = {"ssl_disabled": True}
@@ -82,12 +89,13 @@ def _mysql_engine(url: URL, ca_bundle: str | None) -> Engine:
             context.verify_mode = ssl.CERT_NONE
         tls = {"ssl": context}
     return create_engine(
-        url.update_query_dict({"charset": "utf8mb4"}),
+        hide_parameters=True,  # a note or an e-mail must not stand in the log
+        url=url.update_query_dict({"charset": "utf8mb4"}),
         connect_args={
             **tls,
             "connect_timeout": 5,
-            "read_timeout": 60,
-            "write_timeout": 60,
+            "read_timeout": patience,
+            "write_timeout": patience,
             # Seconds; MySQL's own 50 would keep somebody standing at the clock.
             "init_command": "SET innodb_lock_wait_timeout = 5",
         },

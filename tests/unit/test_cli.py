@@ -213,7 +213,7 @@ def test_a_database_that_cannot_be_reached_is_told_in_a_sentence() -> None:
     ended = start(*STARTS["flask"], DATABASE_URL=url, SECRET_KEY="k" * 32)
 
     assert ended.returncode == 1
-    assert ended.stderr.startswith("Error: The database can't be reached: ")
+    assert ended.stderr.startswith("Error: There is no database server at 127.0.0.1:")
     assert SECRET not in ended.stdout + ended.stderr
 
 

@@ -235,7 +235,7 @@ def test_without_its_database_the_program_is_alive_but_not_ready(tmp_path: Path,
 
     answer = browser.get("/readyz")
 
-    assert (answer.status_code, answer.is_json, answer.json["database"]) == (503, True, "unreachable")
+    assert (answer.status_code, answer.is_json, answer.json["database"]) == (503, True, "unusable")
     assert "secret-650" not in answer.text
     assert browser.get("/healthz").status_code == 200
     app.extensions["engine"].dispose()

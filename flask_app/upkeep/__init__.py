@@ -1,0 +1,1 @@
+"""What whoever runs the program needs: backups that are proved by restoring them, and a check of the data."""
