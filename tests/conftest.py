@@ -22,6 +22,7 @@ from werkzeug.routing import Rule
 
 from flask_app import create_app, migrations
 from flask_app.config import Config, DataverseSettings
+from flask_app.im_number import im_key, order_key
 from flask_app.models import Base, Job, User, committing, db
 from flask_app.models.database import make_engine
 from flask_app.standin import Standin
@@ -327,7 +328,8 @@ def synced_job(im_number: str, **columns: str) -> dict[str, str]:
     """A row for models.job_following.insert_jobs."""
     return {
         "im_number": im_number,
-        "im_key": im_number,
+        "im_key": im_key(im_number),
+        "im_order": order_key(im_number),
         "general_contractor": "Gilbane & Sons",
         "job_scope": "Panels",
         "job_name_address": "",

@@ -12,23 +12,25 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Text,
+    and_,
     case,
     func,
     or_,
     select,
 )
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, mapped_column, validates
+from sqlalchemy.orm import Mapped, mapped_column
 
+from flask_app.im_number import LONGEST, im_key
 from flask_app.models.audit import ADDED, CHANGED, JOB, Audit
 from flask_app.models.database import Base, db
 from flask_app.models.errors import RuleViolation, ValidationError
+from flask_app.models.numbered import Numbered, parse_number
 from flask_app.models.types import FieldTexts, UtcDateTime, exact_string, plain
 from flask_app.models.user import User
 
 ACTIVE, INACTIVE = 1, 0
 MANUAL, DATAVERSE = "manual", "dataverse"
-IM_NUMBER_MAX = 50
+IM_NUMBER_MAX = LONGEST
 # What a job takes over from its row in Dataverse, until somebody edits it in the shop.
 FOLLOWED = ("general_contractor", "job_scope", "job_name_address")
 # How that row stands there.
@@ -36,14 +38,12 @@ APPROVED, NOT_APPROVED, DEACTIVATED, DELETED = "approved", "not_approved", "deac
 MAX_ESTIMATE = 999_999.0
 
 
-class Job(Base):
+class Job(Numbered, Base):
     """One job on the board. `user_id` is who typed it in, None for a job that came from Dataverse."""
 
     __tablename__ = "jobs"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    im_number: Mapped[str] = mapped_column(String(IM_NUMBER_MAX))
-    im_key: Mapped[str] = mapped_column(exact_string(IM_NUMBER_MAX), unique=True)  # see im_key()
     general_contractor: Mapped[str] = mapped_column(Text)
     job_scope: Mapped[str] = mapped_column(Text)
     job_name_address: Mapped[str] = mapped_column(Text, default="")  # one text, as in Dataverse
@@ -63,11 +63,6 @@ class Job(Base):
     updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
 
-    @validates("im_number")
-    def _keep_key(self, _name: str, im_number: str) -> str:
-        self.im_key = im_key(im_number)
-        return im_number
-
     @property
     def is_active(self) -> bool:
         return self.status == ACTIVE
@@ -78,7 +73,7 @@ class Job(Base):
         filled = {"im_number": "", "general_contractor": "", "job_scope": "", **values}
         job = cls(**_checked(filled), user_id=by.id, source=MANUAL, created_at=at)
         db.session.add(job)
-        _flush_unique_im_number(job.im_number)
+        job._flush_number()
         job._write_down(ADDED, {}, by=by, at=at)
         return job
 
@@ -86,13 +81,14 @@ class Job(Base):
         """Change these fields; the others stay as they are. Raises ValidationError."""
         self.lock()  # a sync may be changing it at this moment
         values = _checked({field: new for field, new in values.items() if new != getattr(self, field, new)})
-        before = self._seen()
+        before, key = self._seen(), self.im_key
         for field, value in values.items():
             if self.dataverse_id and (field in FOLLOWED or field == "im_number"):
                 self._make_own(field)
             setattr(self, field, value)
         self.updated_at = at
-        _flush_unique_im_number(self.im_number)
+        self._drop_same_number()
+        self._flush_number(key)
         self._write_down(CHANGED, before, by=by, at=at)
 
     def lock(self) -> Self:
@@ -115,20 +111,31 @@ class Job(Base):
         says = getattr(self, field)
         self.dataverse_says = {field: says, **self.dataverse_says}
 
+    def _drop_same_number(self) -> None:
+        """The number that Dataverse has as well, typed in here, is nothing of the shop's own."""
+        if im_key(self.dataverse_says.get("im_number", "")) == self.im_key:
+            self.dataverse_says = {
+                name: says for name, says in self.dataverse_says.items() if name != "im_number"
+            }
+
     def follow_again(self, field: str, *, at: datetime, by: User | None = None) -> None:
-        """Hand a field back to Dataverse: it says now what Dataverse said last."""
+        """Hand a field back to Dataverse: it says now what Dataverse said last.
+
+        With an IM number, jobs that have it here and another one there follow along: see renumbering().
+        """
         db.session.refresh(self, with_for_update=True)
-        before = self._seen()
         if field not in self.dataverse_says:
             raise RuleViolation("There is nothing to hand back to Dataverse here.")
-        if field == "im_number":  # the only one that the shop's table can be too narrow for
-            _checked({field: self.dataverse_says[field]})
-        says = dict(self.dataverse_says)
-        setattr(self, field, says.pop(field))
-        self.dataverse_says = says
-        self.updated_at = at
-        _flush_unique_im_number(self.im_number)
-        self._write_down(CHANGED, before, by=by, at=at, reason="It follows Dataverse again here.")
+        steps = self.renumbering() if field == "im_number" else [(self, self.dataverse_says[field])]
+        before = [job._seen() for job, _ in steps]
+        if field == "im_number":
+            self._renumber(steps)
+        else:
+            setattr(self, field, self.dataverse_says[field])
+        for (job, _), seen in zip(steps, before, strict=True):
+            job.dataverse_says = {name: says for name, says in job.dataverse_says.items() if name != field}
+            job.updated_at = at
+            job._write_down(CHANGED, seen, by=by, at=at, reason="It follows Dataverse again here.")
 
     @property
     def is_gone(self) -> bool:
@@ -168,13 +175,12 @@ class Job(Base):
 
     @classmethod
     def having(cls, search: str) -> list[ColumnElement[bool]]:
-        """The rule that a job has every word of `search` somewhere."""
-        return [_has_word(word) for word in search.split()[:8]]
-
-    @classmethod
-    def numbered(cls, im_number: str) -> Self | None:
-        """The job with this IM number, active or not."""
-        return db.session.scalar(select(cls).where(cls.im_key == im_key(plain(im_number))))
+        """The rule that a job has every word of `search` somewhere, or all of it as its number."""
+        words = [word for word in search.split()[:8] if im_key(word)]
+        if not words:
+            return []
+        every_word = and_(*(_has_word(word) for word in words))
+        return [or_(every_word, Job.im_key.contains(im_key(search), autoescape=True))]
 
     @classmethod
     def kept_open(cls, job_id: int) -> Self | None:
@@ -199,23 +205,18 @@ class JobPage:
     pages: int
 
 
-def im_key(im_number: str) -> str:
-    """Return what makes two IM numbers the same: not case, not the blanks around them."""
-    return im_number.strip().upper()
-
-
 def _has_word(word: str) -> ColumnElement[bool]:
-    columns = (Job.im_number, Job.general_contractor, Job.job_scope, Job.job_name_address)
-    return or_(*(column.icontains(word, autoescape=True) for column in columns))
+    columns = (Job.general_contractor, Job.job_scope, Job.job_name_address)
+    texts = (column.icontains(word, autoescape=True) for column in columns)
+    return or_(Job.im_key.contains(im_key(word), autoescape=True), *texts)
 
 
 def _best_first(search: str) -> tuple[Any, ...]:
     newest = (Job.created_at.desc(), Job.id.desc())
-    if not search.strip():
+    if not (key := im_key(search)):
         return newest
-    key = im_key(search)
-    hit = case((Job.im_key == key, 0), (Job.im_key.startswith(key, autoescape=True), 1), else_=2)
-    return (hit, *newest)
+    starts = Job.im_key.startswith(key, autoescape=True)
+    return (case((Job.im_key == key, 0), (Job.has_beside(key), 1), (starts, 2), else_=3), *newest)
 
 
 def problems_of(values: Mapping[str, Any]) -> dict[str, str]:
@@ -241,14 +242,6 @@ def _look_at(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]
         except ValueError as problem:
             problems[field] = str(problem)
     return kept, problems
-
-
-def _im_number(text: str) -> str:
-    if not text:
-        raise ValueError("The IM number is missing.")
-    if len(text) > IM_NUMBER_MAX or len(im_key(text)) > IM_NUMBER_MAX:
-        raise ValueError(f"The IM number is too long: at most {IM_NUMBER_MAX} characters.")
-    return text
 
 
 def _general_contractor(text: str) -> str:
@@ -282,7 +275,7 @@ def _status(status: int) -> int:
 
 
 _CHECKS: dict[str, Any] = {
-    "im_number": _im_number,
+    "im_number": parse_number,
     "general_contractor": _general_contractor,
     "job_scope": _job_scope,
     "job_name_address": lambda text: _at_most(2000, "The job name and address", text),
@@ -290,10 +283,3 @@ _CHECKS: dict[str, Any] = {
     "context": lambda text: _at_most(2000, "The note", text),
     "status": _status,
 }
-
-
-def _flush_unique_im_number(im_number: str) -> None:
-    try:
-        db.session.flush()
-    except IntegrityError:
-        raise ValidationError({"im_number": f"There is already a job {im_number}."}) from None

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import case, func, select
 
 from flask_app.clock import day_bounds, week_start
+from flask_app.im_number import order_key
 from flask_app.models.database import db
 from flask_app.models.job import ACTIVE, INACTIVE, Job
 from flask_app.models.shift import Shift, end_or_now
@@ -191,7 +192,7 @@ def _jobs(status: str, words: str) -> Any:
     if status:
         query = query.where(Job.status == _STATUS[status])
     query = query.where(*Job.having(plain(words)))
-    return db.session.execute(query.order_by(Job.im_number, Job.id))
+    return db.session.execute(query.order_by(Job.im_order, Job.id))
 
 
 def _row(job_id: int, number: str, contractor: str, one: JobFigures) -> Row:
@@ -211,7 +212,7 @@ def _order(sort: str) -> Any:
     if word == "pace":
         return lambda pair: pair[0].lately
     if word == "job":
-        return lambda pair: pair[1].cells[0]
+        return lambda pair: order_key(pair[1].cells[0])
     ranks = {"Over": 0, "Nearly over": 1}
     return lambda pair: (ranks.get(pair[0].says, 2), -(pair[0].used or 0.0), -pair[0].worked)
 

@@ -142,7 +142,7 @@ def _order(sort: str, now: datetime) -> list[Any]:
     columns: dict[str, list[Any]] = {
         "person": [*User.by_name()],
         "department": [User.department],
-        "job": [Job.im_number],
+        "job": [Job.im_order, Job.id],
         "worked": [_worked(now)],
     }
     chosen = columns.get(sort.lstrip("-"))

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flask_app.dataverse.service import DataverseJob
-from flask_app.models.job import APPROVED, FOLLOWED, IM_NUMBER_MAX, im_key
+from flask_app.im_number import im_key
+from flask_app.models.job import APPROVED, FOLLOWED, IM_NUMBER_MAX
 from flask_app.sync.following import JobState
 
 # What somebody typed with a job: a link must not replace it.

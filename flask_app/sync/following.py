@@ -18,7 +18,7 @@ GUID_LENGTH = 36
 CHUNK = 1000  # values in one IN (...)
 INSERT_CHUNK = 5000  # rows in one INSERT
 _ONE_BY_ONE = 2000  # more jobs than this are not looked up by their keys: the whole table is read instead
-_ARRIVING = ("im_number", "im_key", *FOLLOWED, "dataverse_id", "dataverse_fingerprint")
+_ARRIVING = ("im_number", "im_key", "im_order", *FOLLOWED, "dataverse_id", "dataverse_fingerprint")
 _STATE = (
     "id",
     "im_number",
