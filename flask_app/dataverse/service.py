@@ -25,9 +25,10 @@ from flask_app.dataverse.table import (
     shape_of,
     status_values,
 )
+from flask_app.im_number import LONGEST, digits_of, im_key, tidy
 
-LONGEST_IM_NUMBER = 50  # characters, as the jobs table holds it
 LONGEST_SCOPE = 255  # a longer one is replaced, as the shop is used to
+NO_CONTRACTOR, NO_SCOPE = "Unknown", "See Work Order"  # what stands for a text that isn't there
 LONGEST_TEXT = 4000  # MySQL's TEXT holds four times that in any script
 
 APPROVED = "approved"
@@ -300,13 +301,13 @@ def job_from(row: Row) -> Approved:
     dataverse_id = _text(row, "imi_jobid").lower()
     if reason := _fault(row):
         return InvalidRow(_plain(dataverse_id), _shown(row.get("imi_imnumber")), reason)
-    scope = _text(row, "imi_scopesummary")
+    scope = _text(row, "imi_scopesummary").strip()
     return DataverseJob(
         dataverse_id=dataverse_id,
-        im_number=_text(row, "imi_imnumber").strip(),
-        general_contractor=_text(row, "imi_gc") if _text(row, "imi_gc").strip() else "Unknown",
-        scope=scope if scope.strip() and len(scope) <= LONGEST_SCOPE else "See Work Order",
-        job_name_address=_text(row, "imi_jobnameaddress"),
+        im_number=_im_number(row.get("imi_imnumber")),
+        general_contractor=_text(row, "imi_gc").strip() or NO_CONTRACTOR,
+        scope=scope if scope and len(scope) <= LONGEST_SCOPE else NO_SCOPE,
+        job_name_address=_text(row, "imi_jobnameaddress").strip(),
         submittal_status=_status_label(row),
         created_on=_text(row, "createdon"),
         modified_on=_text(row, "modifiedon"),
@@ -378,7 +379,7 @@ def _upstream_state(row: Row) -> str:
 def _shown(number: object) -> str:
     """Return what stands where the IM number should be, as text that can be stored and shown."""
     text = "" if number is None else str(number).encode(errors="replace").decode()
-    return text if len(text) <= LONGEST_IM_NUMBER else text[:LONGEST_IM_NUMBER] + "…"
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 
 
 def _text(row: Row, column: str) -> str:
@@ -395,8 +396,10 @@ def _fault(row: Row) -> str | None:
     """Return why the row cannot be used, or None."""
     if not is_guid(_text(row, "imi_jobid")):
         return "The imi_jobid is no GUID." if row.get("imi_jobid") else "The row has no imi_jobid."
-    if reason := _im_number_fault(row.get("imi_imnumber")):
-        return reason
+    try:
+        _im_number(row.get("imi_imnumber"))
+    except ValueError as problem:
+        return str(problem)
     for column, name in _TEXTS.items():
         value = row.get(column)
         if value is not None and not isinstance(value, str):
@@ -408,19 +411,23 @@ def _fault(row: Row) -> str | None:
     return None
 
 
-def _im_number_fault(number: object) -> str | None:
-    if number is None:
-        return "The IM number is missing."
-    if not isinstance(number, str):
-        return "The IM number is not text."
-    number = number.strip()
-    if not number:
-        return "The IM number is blank."
-    if len(number) > LONGEST_IM_NUMBER:
-        return f"The IM number is longer than {LONGEST_IM_NUMBER} characters."
+def _im_number(value: object) -> str:
+    """Return the IM number as text; of a number, as the plan's `str()` has it, its digits.
+
+    Raises ValueError with what is wrong with it.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+        raise ValueError("The IM number is not text.")
+    if not value:
+        raise ValueError("The IM number is blank." if value == "" else "The IM number is missing.")
+    number = tidy(value if isinstance(value, str) else digits_of(value))
+    if not im_key(number):
+        raise ValueError("The IM number is blank.")
+    if len(number) > LONGEST:
+        raise ValueError(f"The IM number is longer than {LONGEST} characters.")
     if not number.isprintable():
-        return "The IM number contains an unprintable character."
-    return None
+        raise ValueError("The IM number contains an unprintable character.")
+    return number
 
 
 def _is_storable(text: str) -> bool:

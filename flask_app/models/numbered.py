@@ -108,6 +108,9 @@ class Numbered:
             number = number_from(job.dataverse_says["im_number"])
             steps.append((job, number))
             job = self._holder_of(im_key(number))
+        if job is not None and job is not self:  # a ring that does not come back to this one
+            other, number = steps[-1]
+            raise RuleViolation(f"Job {other.im_number} here has the number {number} in Dataverse as well.")
         return steps
 
     @classmethod

@@ -162,17 +162,46 @@ def test_blanks_around_the_im_number_are_not_part_of_it() -> None:
         (None, "", "The IM number is missing."),
         ("", "", "The IM number is blank."),
         (" \t\u00a0", " \t\u00a0", "The IM number is blank."),
-        (4711, "4711", "The IM number is not text."),
-        (0, "0", "The IM number is not text."),
+        ("\u200b\u3164", "\u200b\u3164", "The IM number is blank."),
+        (0, "0", "The IM number is missing."),
+        (1e300, "1e+300", "The IM number is a number too large to be read exactly."),
+        (float("nan"), "nan", "The IM number is a number too large to be read exactly."),
+        (10**50, "1" + "0" * 49 + "…", "The IM number is longer than 50 characters."),
         (["4711"], "['4711']", "The IM number is not text."),
         (True, "True", "The IM number is not text."),
         ("9" * 51, "9" * 50 + "…", "The IM number is longer than 50 characters."),
-        ("47\x0011", "47\x0011", "The IM number contains an unprintable character."),
+        ("47\ue00011", "47\ue00011", "The IM number contains an unprintable character."),
         ("47\ud80011", "47?11", "The IM number contains an unprintable character."),
     ],
 )
 def test_an_im_number_that_is_none_is_named_with_its_row(number: object, shown: str, reason: str) -> None:
     assert job_from(row(imi_imnumber=number)) == InvalidRow(JOB_ID, shown, reason)
+
+
+@pytest.mark.parametrize(
+    ("number", "taken"),
+    [
+        (4711, "4711"),
+        (4711.0, "4711"),
+        (47.5, "47.5"),
+        ("47\x00\u200b11", "4711"),
+        ("2458  (4391)", "2458 (4391)"),
+    ],
+)
+def test_an_im_number_that_is_a_number_is_its_digits_and_nothing_unseen_is_kept(
+    number: Any, taken: str
+) -> None:
+    job = job_from(row(imi_imnumber=number))
+    assert isinstance(job, DataverseJob)
+    assert job.im_number == taken
+
+
+def test_texts_lose_the_blanks_at_their_ends() -> None:
+    job = job_from(
+        row(imi_gc=" Acme\u00a0", imi_scopesummary="\tDesk\r\n", imi_jobnameaddress=" Lobby\n1 Main St ")
+    )
+    assert isinstance(job, DataverseJob)
+    assert (job.general_contractor, job.scope, job.job_name_address) == ("Acme", "Desk", "Lobby\n1 Main St")
 
 
 def test_an_im_number_of_50_characters_is_taken() -> None:

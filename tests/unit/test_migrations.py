@@ -234,3 +234,48 @@ def test_people_who_are_there_already_get_their_keys_and_are_told_apart(engine):
         assert [tuple(row) for row in connection.execute(query)] == [
             ("jose nunez", "CUT_SHOP", None), ("jose nunez", "PAINT_SHOP", None), ("ana ek", "", None),
         ]  # fmt: skip
+
+
+def add_job_of_0021(engine: Engine, job_id: int, number: str, key: str, state: str, status: int) -> None:
+    statement = text(
+        "INSERT INTO jobs (id, im_number, im_key, dataverse_standing, status, general_contractor, job_scope,"
+        " job_name_address, context, source, created_at)"
+        " VALUES (:id, :number, :key, :state, :status, 'G', 'S', '', '', 'manual', '2026-11-23 12:00:00')"
+    )
+    values = {"id": job_id, "number": number, "key": key, "state": state, "status": status}
+    with engine.begin() as connection:
+        connection.execute(statement, values)
+
+
+def keys(engine: Engine) -> dict[int, tuple[str, str]]:
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT id, im_key, im_order FROM jobs")).all()
+    return {job_id: (key, order) for job_id, key, order in rows}
+
+
+def test_jobs_that_are_one_by_the_new_rule_for_numbers_stay_two_and_one_of_them_keeps_the_number(engine):
+    migrations.upgrade(engine, "0021")
+    add_job_of_0021(engine, 1, "45 12", "45 12", "", 0)
+    add_job_of_0021(engine, 2, "4512", "4512", "", 1)
+    add_job_of_0021(engine, 3, "４５１２", "４５１２", "approved", 0)
+    add_job_of_0021(engine, 4, "2458 (4391)", "2458 (4391)", "", 1)
+    add_job_of_0021(engine, 5, "a9", "A9", "", 1)
+    before = keys_before(engine)
+    migrations.upgrade(engine)
+    assert keys(engine) == {
+        1: ("4512 #1", "044512"),
+        2: ("4512 #2", "044512"),
+        3: ("4512", "044512"),
+        4: ("2458(4391)", "042458(044391)"),
+        5: ("A9", "A019"),
+    }
+    migrations.downgrade(engine, "0021")
+    assert keys_before(engine) == before
+
+
+def keys_before(engine: Engine) -> list[tuple[object, ...]]:
+    with engine.connect() as connection:
+        return [
+            tuple(row)
+            for row in connection.execute(text("SELECT id, im_number, im_key FROM jobs ORDER BY id"))
+        ]
