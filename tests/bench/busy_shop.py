@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, insert, select, text
 
 from flask_app.clock import day_bounds, utc_now
+from flask_app.im_number import order_key
 from flask_app.models import Job, Shift, User
 from flask_app.models.user import ADMINISTRATIVE, DEPARTMENTS, bcrypt
 
@@ -50,7 +51,8 @@ def _person(n: int, now: datetime) -> dict[str, object]:
 def _job(n: int, now: datetime, dice: random.Random) -> dict[str, object]:
     number = str(4000 + n)
     return {
-        "im_number": number, "im_key": number, "general_contractor": f"Contractor {n % 60} and Sons",
+        "im_number": number, "im_key": number, "im_order": order_key(number),
+        "general_contractor": f"Contractor {n % 60} and Sons",
         "job_scope": "Reception desk, wall panels and the ceiling of the lobby", "job_name_address": "",
         "estimated_hours": dice.choice([40, 120, 400, 900, None]), "context": "", "status": 1 if n % 4 else 0,
         "source": "dataverse", "dataverse_standing": "", "dataverse_fingerprint": "", "created_at": now,

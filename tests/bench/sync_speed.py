@@ -78,8 +78,9 @@ def insert_raw(url: str, rows: list[dict[str, str]], figures: dict[str, float]) 
     """Insert the same rows into the same table, with nothing around it, and take them out again."""
     engine = make_engine(url)
     columns = (
-        "id", "context", "status", "source", "created_at", "im_number", "im_key", "general_contractor",
-        "job_scope", "job_name_address", "dataverse_id", "dataverse_standing", "dataverse_fingerprint",
+        "id", "context", "status", "source", "created_at", "im_number", "im_key", "im_order",
+        "general_contractor", "job_scope", "job_name_address", "dataverse_id", "dataverse_standing",
+        "dataverse_fingerprint",
     )  # fmt: skip
     marks = ", ".join(["?" if engine.dialect.name == "sqlite" else "%s"] * len(columns))
     statement = f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  # of this list
@@ -88,8 +89,8 @@ def insert_raw(url: str, rows: list[dict[str, str]], figures: dict[str, float]) 
     with timed(figures, "executemany"):
         values = [
             (number, "", 1, "dataverse", "2026-11-23 06:00:00", r["imi_imnumber"], r["imi_imnumber"],
-             r["imi_gc"], r["imi_scopesummary"], r["imi_jobnameaddress"], r["imi_jobid"],
-             "approved", "f" * 24)
+             f"04{r['imi_imnumber']}", r["imi_gc"], r["imi_scopesummary"], r["imi_jobnameaddress"],
+             r["imi_jobid"], "approved", "f" * 24)
             for number, r in enumerate(rows, start=1)
         ]  # fmt: skip
         cursor.execute("BEGIN")

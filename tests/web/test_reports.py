@@ -1,6 +1,12 @@
 """Reports by their addresses: what a link carries, and what nobody should have typed."""
 
+import re
+from functools import partial
+
 import pytest
+
+from flask_app.models import Job, Shift, User, committing, db
+from tests.conftest import NOW
 
 REPORTS = ("shifts", "hours", "quarterly", "jobs")
 
@@ -51,3 +57,23 @@ def test_days_that_make_no_sense_are_told_and_never_become_a_file(grace, days, s
 def test_old_addresses_lead_to_the_reports(grace, old, new):
     assert grace.get(old).location == new
     assert grace.get(new).status_code == 200
+
+
+NUMBERS = ["10023", "4512", "A10", "2458 (4391)", "a9", "0040"]
+IN_ORDER = ["0040", "2458 (4391)", "4512", "10023", "a9", "A10"]
+
+
+@pytest.mark.parametrize("report", ["jobs", "shifts"])
+@pytest.mark.parametrize("form", ["csv", ""])
+def test_job_numbers_stand_in_the_order_of_the_numbers(app, cast, grace, add_job, report, form):
+    for number in NUMBERS:
+        job_id = add_job(number)
+        with app.app_context():
+            ana, job = db.session.get_one(User, cast.ana), db.session.get_one(Job, job_id)
+            committing(partial(Shift.start, ana, job, at=NOW))
+    for sort, expected in (("job", IN_ORDER), ("-job", IN_ORDER[::-1])):
+        days = f"from={NOW:%Y-%m-%d}&to={NOW:%Y-%m-%d}"
+        page = grace.get(f"/reports/{report}?sort={sort}&format={form}&{days}").text
+        table = page[page.index("<tbody") :] if not form else page
+        places = {number: re.search(rf"\b{re.escape(number)}(?!\d)", table) for number in NUMBERS}
+        assert sorted(NUMBERS, key=lambda number: places[number].start()) == expected
