@@ -144,10 +144,11 @@ def test_a_number_changed_in_dataverse_is_said_and_not_taken_for_a_new_job(
     "dirt",
     [
         {"imi_imnumber": "   "},
-        {"imi_imnumber": 4512},
+        {"imi_imnumber": True},
+        {"imi_imnumber": 1e300},
         {"imi_imnumber": "x" * 51},
         {"imi_imnumber": "ß" * 40},  # 80 characters in capitals
-        {"imi_imnumber": "45\x0012"},
+        {"imi_imnumber": "45\ue00012"},
         {"imi_imnumber": "45\ud83d"},
         {"imi_gc": ["a", "list"]},
         {"imi_gc": "half \ud83d a face"},
