@@ -8,8 +8,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from flask_app.adopt.source import OldJob, OldPerson
+from flask_app.im_number import im_key, tidy
 from flask_app.models.adopted_row import MERGED, REPAIRED, TAKEN
-from flask_app.models.job import ACTIVE, IM_NUMBER_MAX, INACTIVE, MAX_ESTIMATE, im_key
+from flask_app.models.job import ACTIVE, IM_NUMBER_MAX, INACTIVE, MAX_ESTIMATE
 from flask_app.models.types import plain
 from flask_app.models.user import ADMINISTRATIVE, DEPARTMENTS, normal_email
 
@@ -145,13 +146,16 @@ def _job(row: OldJob, instant: Callable[[datetime | None], datetime | None]) -> 
 
 
 def _im_number(row: OldJob, taken: Taken) -> str:
-    number = plain(row.im_number or "")
-    if not number:
+    number = tidy(plain(row.im_number or ""))
+    if not im_key(number):
         taken.repair("no_im_number")
         return f"OLD {row.id}"
-    if len(number) > IM_NUMBER_MAX:
+    kept = number[:IM_NUMBER_MAX].strip()
+    while len(im_key(kept)) > IM_NUMBER_MAX:  # some characters are two in capitals
+        kept = kept[:-1].strip()
+    if kept != number:
         taken.repair("im_number_cut")
-    return number[:IM_NUMBER_MAX]
+    return kept
 
 
 def _hours(stored: Any, taken: Taken) -> float | None:

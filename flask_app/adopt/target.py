@@ -9,9 +9,10 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import delete, insert, select
 
 from flask_app.adopt.people_and_jobs import Taken
+from flask_app.im_number import im_key
 from flask_app.models.adopted_row import MERGED, SET_ASIDE, AdoptedRow
 from flask_app.models.database import db
-from flask_app.models.job import MANUAL, Job, im_key
+from flask_app.models.job import MANUAL, Job
 from flask_app.models.names import name_key
 from flask_app.models.shift import Shift
 from flask_app.models.user import User, tell_namesakes_apart
