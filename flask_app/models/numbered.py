@@ -43,11 +43,16 @@ class Numbered:
         return im_number
 
     @classmethod
+    def exactly(cls, im_number: str) -> Self | None:
+        """The job whose number this is, active or not."""
+        return db.session.scalar(select(cls).where(cls.im_key == im_key(plain(im_number))))
+
+    @classmethod
     def numbered(cls, im_number: str) -> Self | None:
         """The job with this IM number, active or not; if none has it, the only one with it as one of two."""
-        key = im_key(plain(im_number))
-        if job := db.session.scalar(select(cls).where(cls.im_key == key)):
+        if job := cls.exactly(im_number):
             return job
+        key = im_key(plain(im_number))
         found = db.session.scalars(select(cls).where(cls.has_beside(key))).all() if key else []
         with_both = [job for job in found if key in numbers_in(im_key(job.im_number))]
         return with_both[0] if len(with_both) == 1 else None

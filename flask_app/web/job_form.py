@@ -33,8 +33,9 @@ class NewJobForm(Form):
     def broken_rules(self, values: Mapping[str, Any]) -> dict[str, str]:
         """Also tell that a number is taken before anything is saved, beside all other problems."""
         found, number = problems_of(values), values.get("im_number")
-        if number and "im_number" not in found and Job.numbered(number):
-            found["im_number"] = f"There is already a job {number}."
+        there = Job.exactly(number) if number and "im_number" not in found else None
+        if there:
+            found["im_number"] = f"There is already a job {there.im_number}."
         return found
 
 

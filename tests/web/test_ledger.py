@@ -304,7 +304,7 @@ def test_texts_from_dataverse_do_not_steer_the_terminal(
     app: Flask, standin: Standin, options: list[str]
 ) -> None:
     standin.add(imi_imnumber="4512", imi_gc="\x1b[2JGilbane\nNew: 1", imi_scopesummary="Desk\r\x07")
-    standin.add(imi_imnumber="45\x1b]0;owned\x0713")
+    standin.add(imi_imnumber="45\x1b]0;owned\x07\ud83d13")
 
     output = app.test_cli_runner().invoke(args=["sync-jobs", *options]).output
 
