@@ -13,8 +13,8 @@ from alembic import op
 
 from flask_app.im_number import im_key, order_key, twin_key
 
-revision = "0025"
-down_revision = "0024"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
