@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from time import monotonic
 
 __all__ = [
-    "day_bounds", "day_of", "last_time_of_day", "monotonic", "next_time_of_day", "to_minute", "utc_now",
-    "week_start",
+    "at_minute", "comes_twice", "day_bounds", "day_of", "instant_of", "last_time_of_day", "monotonic",
+    "next_time_of_day", "to_minute", "utc_now", "week_start",
 ]  # fmt: skip
 
 
@@ -60,6 +60,11 @@ def comes_twice(day: date, at: time, zone: tzinfo) -> bool:
     """Whether clocks in `zone` show `at` twice on `day`."""
     first, second = (datetime.combine(day, at, tzinfo=zone).replace(fold=fold) for fold in (0, 1))
     return first.utcoffset() > second.utcoffset()  # type: ignore[operator]  # a zone always has an offset
+
+
+def at_minute(minute: int) -> datetime:
+    """Return the instant of a minute since 1970 in UTC, as models.types.clock_minutes counts them."""
+    return datetime.fromtimestamp(60 * minute, UTC)
 
 
 def week_start(day: date) -> date:

@@ -1,5 +1,6 @@
 """The reports: the same object becomes a page, a print view, a CSV or a workbook."""
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -18,15 +19,15 @@ from flask_app.reporting.jobs_report import (
     read_pace,
     read_work,
 )
-from flask_app.reporting.report import Report
+from flask_app.reporting.report import MARK_WORDS, Report
 from flask_app.reporting.shifts_report import ONLY, Wanted, shifts_report
 from flask_app.reporting.utilization_report import quarterly_report
 from flask_app.web import charts
 from flask_app.web.access import admin_required, job_or_404
-from flask_app.web.exports import as_csv, as_text, as_xlsx
+from flask_app.web.exports import as_csv, as_xlsx, file_name
 from flask_app.web.now import now, today
 from flask_app.web.parse import page_number
-from flask_app.web.presenting import time_rules
+from flask_app.web.presenting import stamp, time_rules
 from flask_app.web.ranges import PRESETS, Range, asked_range, quarter
 
 bp = Blueprint("reports", __name__)
@@ -37,6 +38,14 @@ WEEKS = 8
 _CARRIED = (
     "from", "to", "preset", "quarter", "person", "department", "job", "only", "q", "status", "sort",
 )  # fmt: skip
+_OF_PEOPLE = ("reports.shifts", "reports.hours")  # those that can be narrowed to one person
+_ASKED = {  # the filters that each report has
+    "reports.shifts": ("Employee", "Department", "Job", "Only"),
+    "reports.hours": ("Employee", "Department"),
+    "reports.quarterly": ("Department",),
+    "reports.jobs": ("Search", "Board"),
+}
+BOARDS = {"active": "Active jobs", "inactive": "Closed jobs"}
 _OLD_PRESETS = {"this_month": "month", "two_weeks": "two_weeks", "last_two_weeks": "two_weeks"}
 
 
@@ -107,6 +116,7 @@ def jobs() -> ResponseReturnValue:
     status = status if status in ("active", "inactive", "") else "active"
     words = request.args.get("q", "")[:200]
     report = jobs_report(time_rules(), now=now(), words=words, status=status, sort=_sort(""))
+    report = replace(report, period=f"Up to {stamp(now())}")
     return _answer(report, "reports/jobs.html", f"jobs {today()}", None, None, status=status)
 
 
@@ -150,14 +160,9 @@ def _answer(
     form = request.args.get("format", "")
     if form and problem:
         abort(400, problem)
-    if form == "csv":
-        return as_csv(report, name)
-    if form == "xlsx":
-        try:
-            return as_xlsx(report, name)
-        except RuleViolation as refusal:
-            flash(str(refusal), "error")
-            return redirect(url_for(request.endpoint or "", **_state()))
+    report = replace(report, filters=_filters())
+    if form in ("csv", "xlsx"):
+        return _file(report, name, form)
     section = report.sections[0]
     pages = max(1, -(-section.count // PER_PAGE))
     page = min(page_number(), pages)
@@ -167,8 +172,37 @@ def _answer(
         template, report=report, section=section, rows=list(section.rows(limit, offset)), page=page,
         pages=1 if is_print else pages, is_print=is_print, printed=PRINTED, state=_state(),
         carried=_carried(), days=days,
-        problem=problem, presets=PRESETS, people=_people(), as_text=as_text, job_text=_job_text(), **more,
+        problem=problem, presets=PRESETS, people=_people(), job_text=_job_text(), **more,
     ), 422 if problem else 200  # fmt: skip
+
+
+def _file(report: Report, name: str, form: str) -> ResponseReturnValue:
+    """Return the report as a file, whose name says what it was narrowed to."""
+    name = file_name(name, *(words for _, words in report.filters))
+    subtotals = bool(request.args.get("subtotals"))
+    if form == "csv":
+        return as_csv(report, name, subtotals=subtotals)
+    try:
+        return as_xlsx(report, name, subtotals=subtotals)
+    except RuleViolation as refusal:
+        flash(str(refusal), "error")
+        return redirect(url_for(request.endpoint or "", **_state()))
+
+
+def _filters() -> list[tuple[str, str]]:
+    """What the report is narrowed to, in words."""
+    args = request.args
+    person = User.numbered(args.get("person", "")) if request.endpoint in _OF_PEOPLE else None
+    filters = [
+        ("Employee", person.name if person else ""),
+        ("Department", DEPARTMENTS.get(args.get("department", ""), "")),
+        ("Job", _job_text().strip()),
+        ("Only", MARK_WORDS.get(args.get("only", ""), "")),
+        ("Search", args.get("q", "")[:200].strip()),
+        ("Board", BOARDS.get(args.get("status", "active"), "")),
+    ]
+    asked = _ASKED.get(request.endpoint or "", ())
+    return [(label, words) for label, words in filters if words and label in asked]
 
 
 def _state() -> dict[str, Any]:
@@ -211,7 +245,7 @@ def _job_text() -> str:
 
 
 def _people() -> dict[int, str]:
-    return User.names() if request.endpoint in ("reports.shifts", "reports.hours") else {}
+    return User.names() if request.endpoint in _OF_PEOPLE else {}
 
 
 def _sort(usual: str) -> str:

@@ -1,11 +1,12 @@
 """The time rule in SQL: hours by person and day, without loading a shift. Twin of reporting/timesheet.py."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, case, func, literal, select
+from sqlalchemy import ColumnElement, Subquery, case, func, literal, select, union_all
 
 from flask_app.clock import day_bounds, week_start
 from flask_app.models.database import db
@@ -43,30 +44,70 @@ class PersonDay:
     shifts: int
     minutes: int
     meal: int
+    open: int = 0  # of the minutes, those that may still change: of an open shift, of an assumed end
+    assumed: int = 0
 
     @property
     def paid(self) -> int:
         return self.minutes - self.meal
 
 
-def pieces(selection: Selection, rules: TimeRules, *, now: datetime) -> Subquery[Any]:
-    """Return the shifts of the selection: user_id, job_id, day (days since 1970), minutes."""
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A shift whose minutes may still change: it is open, or its end was assumed."""
+
+    user_id: int
+    day: date
+    minutes: int
+    is_open: bool
+
+
+def pieces(
+    selection: Selection, rules: TimeRules, *rule_of_shifts: ColumnElement[bool], now: datetime
+) -> Subquery[Any]:
+    """Return the selection's shifts for which the rules hold: id, user_id, job_id, day (days since 1970) and
+    minutes."""
     start = day_bounds(selection.first, rules.zone)[0]
     end = day_bounds(selection.last, rules.zone)[1]
     began = clock_minutes(Shift.started_at)
     query = select(
+        Shift.id,
         Shift.user_id,
         Shift.job_id,
         whole_days(began + _offset(selection, rules)).label("day"),
         (clock_minutes(end_or_now(now)) - began).label("minutes"),
     )
     query = query.where(Shift.started_at >= start, Shift.started_at < end)
+    for rule in rule_of_shifts:
+        query = query.where(rule)
     found: Subquery[Any] = _chosen(query, selection).subquery("pieces")
     return found
 
 
+def read_unsettled(selection: Selection, rules: TimeRules, *, now: datetime) -> list[Unsettled]:
+    """Return what nobody has punched out of by now, and what has an end that was assumed: a few shifts, each
+    kind by its own index."""
+    kinds = ((True, Shift.open_for > 0), (False, Shift.assumed_at.is_not(None)))
+    each = [(is_open, pieces(selection, rules, rule, now=now)) for is_open, rule in kinds]
+    query = union_all(
+        *(select(piece.c.user_id, piece.c.day, piece.c.minutes, literal(is_open)) for is_open, piece in each)
+    )
+    rows = db.session.execute(query)
+    return [
+        Unsettled(user, as_date(day), int(minutes), bool(is_open)) for user, day, minutes, is_open in rows
+    ]
+
+
+def unsettled_minutes(shifts: Iterable[Unsettled]) -> tuple[int, int]:
+    """Return how many minutes are of open shifts, and how many of shifts with an assumed end."""
+    is_open = [0, 0]
+    for shift in shifts:
+        is_open[shift.is_open] += shift.minutes
+    return is_open[True], is_open[False]
+
+
 def person_days(selection: Selection, rules: TimeRules, *, now: datetime) -> Subquery[Any]:
-    """Return user_id, day, shifts, minutes and meal of each person and day that has hours.
+    """Return user_id, day, shifts, last_shift, minutes and meal of each person and day that has hours.
 
     The meal is that of the selected hours: only tell it where `selection.whole_days`.
     """
@@ -75,10 +116,18 @@ def person_days(selection: Selection, rules: TimeRules, *, now: datetime) -> Sub
         piece.c.user_id,
         piece.c.day,
         func.count().label("shifts"),
+        func.max(piece.c.id).label("last_shift"),
         func.sum(piece.c.minutes).label("minutes"),
     )
     days = sums.group_by(piece.c.user_id, piece.c.day).subquery("sums")
     return select(*days.c, _meal(days, rules).label("meal")).subquery("person_days")
+
+
+def meals_by_shift(selection: Selection, rules: TimeRules, *, now: datetime) -> Subquery[Any]:
+    """Return shift_id and meal: the meal of each person's day with the shift that was entered last on it, so
+    that the shifts' meals add up to those of the days. Only for a selection of whole days."""
+    days = person_days(selection, rules, now=now)
+    return select(days.c.last_shift.label("shift_id"), days.c.meal).where(days.c.meal > 0).subquery("meals")
 
 
 def _meal(days: Subquery[Any], rules: TimeRules) -> ColumnElement[int]:
@@ -98,11 +147,22 @@ def _meal_by(rule: MealRule, minutes: ColumnElement[int]) -> ColumnElement[int]:
     return case((over <= 0, 0), (over < rule.minutes, over), else_=rule.minutes)
 
 
-def read_person_days(selection: Selection, rules: TimeRules, *, now: datetime) -> list[PersonDay]:
-    """Return each person's days by person and day."""
+def read_person_days(
+    selection: Selection, rules: TimeRules, *, now: datetime, unsettled: bool = False
+) -> list[PersonDay]:
+    """Return each person's days, by person and day; with `unsettled` they say what may still change."""
+    may_change: dict[tuple[int, date], list[Unsettled]] = defaultdict(list)
+    for shift in read_unsettled(selection, rules, now=now) if unsettled else ():
+        may_change[shift.user_id, shift.day].append(shift)
     days = person_days(selection, rules, now=now)
-    rows = db.session.execute(select(days).order_by(days.c.user_id, days.c.day))
-    return [PersonDay(user, as_date(day), int(n), int(m), int(meal)) for user, day, n, m, meal in rows]
+    figures = select(days.c.user_id, days.c.day, days.c.shifts, days.c.minutes, days.c.meal)
+    rows = db.session.execute(figures.order_by(days.c.user_id, days.c.day))
+    read = []
+    for user, number, shifts, minutes, meal in rows:
+        day = as_date(number)
+        is_open, assumed = unsettled_minutes(may_change.get((user, day), ()))
+        read.append(PersonDay(user, day, int(shifts), int(minutes), int(meal), is_open, assumed))
+    return read
 
 
 def hours_by_week(

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -12,83 +13,108 @@ from flask_app.clock import week_start
 from flask_app.models.database import db
 from flask_app.models.user import DEPARTMENTS, User, full_name
 from flask_app.reporting.hours import PersonDay, Selection, read_person_days
-from flask_app.reporting.report import HOURS, WHOLE, Column, Report, Row, listed
+from flask_app.reporting.report import (
+    HOURS,
+    UNSETTLED_COLUMNS,
+    WHOLE,
+    Column,
+    Report,
+    Row,
+    listed,
+    unsettled_figures,
+)
 from flask_app.reporting.timesheet import TimeRules
 
 DAYS_AT_MOST = 31  # a longer range is shown by weeks, and one of more weeks than this by months
 WEEKS_AT_MOST = 27
 
-Figures = tuple[int, int, dict[date, int]]  # worked, meal, worked by column
+
+@dataclass(slots=True)
+class Figures:
+    """What somebody, or some people together, worked: in minutes, and by the day on which a column begins."""
+
+    worked: int = 0
+    meal: int = 0
+    open: int = 0
+    assumed: int = 0
+    by_slot: dict[date, int] = field(default_factory=lambda: defaultdict(int))
+
+    def add(self, day: PersonDay, slot: date) -> None:
+        self.worked += day.minutes
+        self.meal += day.meal
+        self.open += day.open
+        self.assumed += day.assumed
+        self.by_slot[slot] += day.minutes
 
 
 def hours_report(selection: Selection, rules: TimeRules, *, now: datetime, period: str) -> Report:
     """Return what everybody worked on the days of the selection."""
     slot = _slots(selection)
-    days = read_person_days(selection, rules, now=now)
+    days = read_person_days(selection, rules, now=now, unsettled=True)
     slots = sorted({slot(selection.first + timedelta(n)) for n in range(_length(selection))})
     people = _people({day.user_id for day in days})
     meals = rules.has_meals
-    columns = [Column("Employee", link="person"), Column("Department")]
-    columns += [Column(_label(start, selection), HOURS, link="day") for start in slots]
-    columns += [Column("Worked", HOURS)]
-    columns += [Column("Meal", HOURS), Column("Paid", HOURS)] if meals else []
+    columns = _columns(slots, selection, meals)
     by_person = {user_id: list(group) for user_id, group in groupby(days, key=lambda day: day.user_id)}
     sums = {user_id: _figures(mine, slot) for user_id, mine in by_person.items()}
     rows: list[Row] = []
-    for department, members in groupby(people, key=lambda person: person.department):
-        rows += _department(department, list(members), sums, slots, selection.last, meals)
+    for department, group in groupby(people, key=lambda person: person.department):
+        members = list(group)
+        together = _figures((day for member in members for day in by_person[member.id]), slot)
+        rows += _department(department, members, sums, together, slots, meals)
     everything = _figures(days, slot)
-    totals = ["All", "", *_cells(everything, slots, meals)]
-    figures = [("People", WHOLE, len(people)), ("Worked", HOURS, everything[0])]
+    totals = ["All", None, None, *_cells(everything, slots, meals)]
+    figures = [("People", WHOLE, len(people)), ("Worked", HOURS, everything.worked)]
     if meals:
-        figures += [("Meal", HOURS, everything[1]), ("Paid", HOURS, everything[0] - everything[1])]
+        figures += [("Meal", HOURS, everything.meal), ("Paid", HOURS, everything.worked - everything.meal)]
+    figures += unsettled_figures(everything.open, everything.assumed)
     return Report("Hours", period, [listed("Hours", columns, rows, totals)], figures)
 
 
-def _department(
-    code: str,
-    members: Sequence[Any],
-    sums: dict[int, Figures],
-    slots: Sequence[date],
-    last: date,
-    meals: bool,
-) -> Iterable[Row]:
-    name = DEPARTMENTS.get(code, code)
+def _columns(slots: Sequence[date], selection: Selection, meals: bool) -> list[Column]:
     ends = [start - timedelta(days=1) for start in slots[1:]]
-    spans = list(zip(slots, [*ends, last], strict=True))
+    spans = zip(slots, [*ends, selection.last], strict=True)
+    return [
+        Column("Employee", link="person"),
+        Column("Employee number", in_files=True),
+        Column("Department"),
+        *(Column(_label(span[0], selection), HOURS, link="span", span=span) for span in spans),
+        Column("Worked", HOURS),
+        *([Column("Meal", HOURS), Column("Paid", HOURS)] if meals else []),
+        *UNSETTLED_COLUMNS,
+    ]
+
+
+def _department(
+    code: str, members: Sequence[Any], sums: dict[int, Figures], together: Figures, slots: Sequence[date],
+    meals: bool,
+) -> Iterable[Row]:  # fmt: skip
+    name = DEPARTMENTS.get(code, code)
     for person in members:
-        cells = _cells(sums[person.id], slots, meals)
-        ids = {"person": person.id, "days": spans}
         shown = full_name(person.first_name, person.last_name, person.told_apart_by)
-        yield Row((shown, name, *cells), ids)
-    whole = _added([sums[person.id] for person in members])
-    yield Row((f"{name}, together", "", *_cells(whole, slots, meals)), is_group=True)
+        cells = _cells(sums[person.id], slots, meals)
+        yield Row((shown, person.employee_number, name, *cells), {"person": person.id})
+    yield Row((f"{name}, together", None, None, *_cells(together, slots, meals)), is_group=True)
 
 
 def _figures(days: Iterable[PersonDay], slot: Callable[[date], date]) -> Figures:
-    worked, meal, by_slot = 0, 0, defaultdict[date, int](int)
+    figures = Figures()
     for day in days:
-        worked += day.minutes
-        meal += day.meal
-        by_slot[slot(day.day)] += day.minutes
-    return worked, meal, by_slot
-
-
-def _added(many: Sequence[Figures]) -> Figures:
-    by_slot = defaultdict[date, int](int)
-    for _, _, mine in many:
-        for start, minutes in mine.items():
-            by_slot[start] += minutes
-    return sum(one[0] for one in many), sum(one[1] for one in many), by_slot
+        figures.add(day, slot(day.day))
+    return figures
 
 
 def _cells(figures: Figures, slots: Sequence[date], meals: bool) -> list[int | None]:
-    worked, meal, by_slot = figures
-    return [*(by_slot.get(start) for start in slots), worked, *([meal, worked - meal] if meals else [])]
+    days = [figures.by_slot.get(start) for start in slots]
+    paid = [figures.meal, figures.worked - figures.meal] if meals else []
+    return [*days, figures.worked, *paid, figures.open, figures.assumed]
 
 
 def _people(ids: set[int]) -> Sequence[Any]:
-    query = select(User.id, User.first_name, User.last_name, User.told_apart_by, User.department)
+    query = select(
+        User.id, User.first_name, User.last_name, User.told_apart_by, User.department,
+        User.employee_number,
+    )  # fmt: skip
     rows = db.session.execute(query.order_by(User.department, *User.by_name()))
     return [row for row in rows if row.id in ids]
 

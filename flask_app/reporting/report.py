@@ -1,41 +1,55 @@
-"""What every report is made of. The same object feeds the page, the print view, the CSV and the XLSX."""
+"""What every report is made of: a table of typed columns, from which page, print, CSV and XLSX are drawn."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NamedTuple
 
-TEXT, WHOLE, HOURS, PERCENT, INSTANT, DAY = "text", "whole", "hours", "percent", "instant", "day"
+# What the cells of a column are; None is an empty cell of any kind.
+TEXT = "text"
+WHOLE = "whole"  # a whole number
+HOURS = (
+    "hours"  # a length of time in minutes: 7:32 on a page; in files 7:32, and 7.5333 in a column of its own
+)
+PERCENT = "percent"  # with one decimal
+DAY = "day"  # a date
+TIME = "time"  # minutes since 1970 in UTC, see models.types.clock_minutes; shown in the shop's zone
+MARKS = "marks"  # a tuple of keys of MARK_WORDS
+MARK_WORDS = {"open": "On the clock", "assumed": "Assumed end", "edited": "Edited"}
+Figure = tuple[str, str, Any]  # label, kind, value
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`kind` says what the cells are: HOURS are minutes, PERCENT a float or None, INSTANT aware UTC.
+    """One column. `sort` is the word that sorts by it in an address, `link` what its cells lead to on a page.
 
-    `sort` is the word that sorts by it in an address, `link` what its cells lead to on the page.
+    `span` are the first and last day that its figures are about; a column `in_files` stands only there.
     """
 
     label: str
     kind: str = TEXT
     sort: str = ""
     link: str = ""
+    span: tuple[date, date] | None = None
+    in_files: bool = False
 
     @property
     def is_number(self) -> bool:
         return self.kind in (WHOLE, HOURS, PERCENT)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One line: a value per column, ids for links, and whether it is a subtotal."""
 
     cells: Sequence[Any]
-    ids: dict[str, Any] = field(default_factory=dict)
+    ids: Mapping[str, Any] = {}
     is_group: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A table. `rows(limit, offset)` yields its rows; None as limit is all of them, one by one."""
+    """A table. `rows(limit, offset)` yields its rows; None as limit is all of them, one by one, as files have
+    them."""
 
     name: str
     columns: Sequence[Column]
@@ -43,15 +57,47 @@ class Section:
     rows: Callable[[int | None, int], Iterable[Row]]
     totals: Sequence[Any] | None = None
 
+    @property
+    def on_page(self) -> list[tuple[int, Column]]:
+        """The columns that a page shows, each with its place in a row."""
+        return [(n, column) for n, column in enumerate(self.columns) if not column.in_files]
+
+    def lines(self, *, subtotals: bool) -> Iterator[Row]:
+        """Yield all rows; subtotals and the total only if they are asked for: a column can be summed."""
+        for row in self.rows(None, 0):
+            if subtotals or not row.is_group:
+                yield row
+        if subtotals and self.totals is not None:
+            yield Row(self.totals, is_group=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A title, what it says in figures, and its tables."""
+    """A title, the days it is about, what it says in figures, its tables, and what it was narrowed to."""
 
     title: str
     period: str
     sections: Sequence[Section]
-    figures: Sequence[tuple[str, str, Any]] = ()  # label, kind, value
+    figures: Sequence[Figure] = ()
+    filters: Sequence[tuple[str, str]] = ()  # label, words
+
+    @property
+    def narrowed_to(self) -> str:
+        """Return the filters as one text: "Department: Cut shop; Only: Edited"."""
+        return "; ".join(f"{label}: {words}" for label, words in self.filters)
+
+
+# What of a sum may still change: in the files of every report that adds hours up, and over its page.
+UNSETTLED_COLUMNS = (
+    Column("Of it on the clock", HOURS, in_files=True),
+    Column("Of it assumed", HOURS, in_files=True),
+)
+
+
+def unsettled_figures(is_open: int, assumed: int) -> list[Figure]:
+    """Return how much of a sum is of open shifts, and of ends that were assumed; no figure where it is 0."""
+    figures = zip(UNSETTLED_COLUMNS, (is_open, assumed), strict=True)
+    return [(column.label, column.kind, minutes) for column, minutes in figures if minutes]
 
 
 def listed(name: str, columns: Sequence[Column], rows: Sequence[Row], totals: Any = None) -> Section:
@@ -61,3 +107,23 @@ def listed(name: str, columns: Sequence[Column], rows: Sequence[Row], totals: An
         return rows[offset:] if limit is None else rows[offset : offset + limit]
 
     return Section(name, columns, len(rows), some, totals)
+
+
+def marked(*, is_open: bool, assumed: bool, edited: bool) -> tuple[str, ...]:
+    """Return a shift's marks as a cell has them."""
+    return _MARKS[is_open, assumed, edited]
+
+
+def mark_words(marks: Sequence[str]) -> str:
+    """Return a shift's marks in words."""
+    return ", ".join(MARK_WORDS[mark] for mark in marks)
+
+
+_MARKS = {
+    (is_open, assumed, edited): tuple(
+        mark for mark, is_so in zip(MARK_WORDS, (is_open, assumed, edited), strict=True) if is_so
+    )
+    for is_open in (False, True)
+    for assumed in (False, True)
+    for edited in (False, True)
+}

@@ -8,11 +8,12 @@ from uuid import uuid4
 
 from flask import Flask, request, url_for
 
-from flask_app.clock import day_bounds
+from flask_app.clock import at_minute, day_bounds
 from flask_app.config import settings
 from flask_app.models import db
 from flask_app.models.user import DEPARTMENTS
 from flask_app.models.working_week import words_of
+from flask_app.reporting.report import mark_words
 from flask_app.reporting.timesheet import MealRule, TimeRules, worked_minutes
 from flask_app.sync.health import sync_trouble
 from flask_app.timeclock.shift_rules import PunchRules
@@ -34,7 +35,7 @@ def init_app(app: Flask) -> None:
     )
     for present in (so_far, clock, stamp, stamp_text, day, hm, hours, iso):
         app.jinja_env.filters[present.__name__] = present
-    app.jinja_env.filters["weekdays"] = words_of
+    app.jinja_env.filters.update(weekdays=words_of, at_minute=at_minute, mark_words=mark_words)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 

@@ -72,29 +72,64 @@ def test_every_report_tells_what_the_timesheet_tells(app_context, shop, drawn, r
     mine = [timesheet_of(db.session.get_one(User, who), FIRST, LAST, rule, now=NOW) for who in people]
     worked = {
         "shifts": {label: value for label, _, value in shifts.figures}["Worked"],
-        "lines": sum(row.cells[7] for row in shifts.sections[0].rows(None, 0)),
+        "lines": summed(shifts, "Worked"),
         "hours": {label: value for label, _, value in hours.figures}["Worked"],
-        "by day": by_day(hours, 3 if rule.has_meals else 1),
-        "quarterly": quarterly.sections[0].totals[3],
+        "by day": sum(
+            summed(hours, column.label) for column in hours.sections[0].columns if column.span is not None
+        ),
+        "by person": summed(hours, "Worked"),
+        "quarterly": total(quarterly, "Total Hours"),
         "job pages": sum(total.minutes for totals in by_job for total in totals),
-        "jobs": jobs_report(rule, now=NOW).sections[0].totals[3],
+        "jobs": total(jobs_report(rule, now=NOW), "Worked"),
         "my hours": sum(one.minutes for one in mine),
     }
     assert worked == dict.fromkeys(worked, sheet.minutes)
     if rule.has_meals:
         meals = {
             "shifts": {label: value for label, _, value in shifts.figures}["Meal"],
-            "hours": hours.sections[0].totals[-2],
-            "quarterly": quarterly.sections[0].totals[6],
+            "lines": summed(shifts, "Meal"),
+            "paid lines": sheet.minutes - summed(shifts, "Paid"),
+            "hours": total(hours, "Meal"),
+            "by person": summed(hours, "Meal"),
+            "quarterly": total(quarterly, "Meal"),
             "my hours": sum(one.meal for one in mine),
         }
         assert meals == dict.fromkeys(meals, sheet.meal)
 
 
-def by_day(report, sums: int) -> int:
-    """Add up the days of each person; the last `sums` columns are their sums."""
-    rows = [row for row in report.sections[0].rows(None, 0) if not row.is_group]
-    return sum(cell or 0 for row in rows for cell in row.cells[2:-sums])
+def place(report, label: str) -> int:
+    return [column.label for column in report.sections[0].columns].index(label)
+
+
+def summed(report, label: str) -> int:
+    """Add up a column as whoever opens the file does."""
+    return sum(row.cells[place(report, label)] or 0 for row in report.sections[0].lines(subtotals=False))
+
+
+def total(report, label: str) -> int:
+    return report.sections[0].totals[place(report, label)]
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(drawn=drawn_shifts, rule=rules, assumed=st.sets(st.integers(0, 8)))
+def test_every_sum_tells_how_much_of_it_is_open_or_assumed(app_context, shop, drawn, rule, assumed):
+    shifts = punched(shop, drawn)
+    for n in assumed & set(range(len(shifts))):
+        shifts[n].assumed_at = NOW if shifts[n].ended_at else None
+    db.session.commit()
+    selection, how = Selection(FIRST, LAST), {"now": NOW, "period": ""}
+    for label, is_so in (
+        ("Of it on the clock", lambda shift: shift.ended_at is None),
+        ("Of it assumed", lambda shift: shift.assumed_at is not None),
+    ):
+        right = Timesheet([shift for shift in shifts if is_so(shift)], rules=rule, now=NOW).minutes
+        for report in (
+            shifts_report(Wanted(selection), rule, **how),
+            hours_report(selection, rule, **how),
+        ):
+            figures = {name: value for name, _, value in report.figures}
+            assert figures.get(label, 0) == right, report.title
+        assert summed(report, label) == total(report, label) == right
 
 
 FEW = [(0, 9 * 3600, 0, 0), (86400, 3 * 3600 + 40, 0, 1), (86400, 5 * 3600, 1, 0), (SPAN, None, 1, 1)]
@@ -118,20 +153,91 @@ def test_a_file_has_what_its_page_says(app, shop, log_in, report):
     path = f"/reports/{report}?from={FIRST}&to={LAST}"
     with time_machine.travel(NOW, tick=False):
         grace = log_in("grace")
-        text = grace.get(f"{path}&format=csv").data.decode("utf-8-sig")
-        book = workbook(grace, path)
+        lines, with_sums = (csv_of(grace, f"{path}{more}") for more in ("", "&subtotals=1"))
+        book, book_with_sums = (workbook(grace, f"{path}{more}") for more in ("", "&subtotals=1"))
         page = grace.get(path).text
-    lines = list(csv.DictReader(io.StringIO(text)))
-    whole = lines.pop()
-    plain = [line for line in lines if "together" not in next(iter(line.values()))]
-    assert minutes(whole[column]) == sum(minutes(line[column]) for line in plain) == sheet.minutes
-    assert f"{whole[column]}</td>" in page
-    rows = list(book.worksheets[0].iter_rows())
-    at = [cell.value for cell in rows[0]].index(column)
-    shown = rows[-1][at]
-    assert (shown.value.total_seconds() if isinstance(shown.value, timedelta) else None) == 60 * sheet.minutes
-    assert shown.number_format == "[h]:mm"
+    assert sum(minutes(line[column]) for line in lines) == sheet.minutes
+    assert round(sum(float(line[f"{column} (decimal)"]) for line in lines) * 60) == sheet.minutes
+    assert minutes(with_sums[-1][column]) == sheet.minutes
+    assert f"{with_sums[-1][column]}</td>" in page
+    cells = cells_of(book, column)
+    assert sum(seconds(cell.value) for cell in cells) == 60 * sheet.minutes
+    assert round(sum(cell.value for cell in cells_of(book, f"{column} (decimal)")) * 60) == sheet.minutes
+    assert seconds(cells_of(book_with_sums, column)[-1].value) == 60 * sheet.minutes
+    assert {cell.number_format for cell in cells} == {"[h]:mm"}
     assert book.worksheets[0].freeze_panes == "B2"
+
+
+def csv_of(browser, path: str) -> list[dict[str, str]]:
+    text = browser.get(f"{path}&format=csv").data.decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text), strict=True))
+
+
+def cells_of(book, label: str) -> list:
+    head, *rows = book.worksheets[0].iter_rows()
+    at = [cell.value for cell in head].index(label)
+    return [row[at] for row in rows]
+
+
+def seconds(shown) -> float:
+    """What a cell in [h]:mm means, as openpyxl reads it."""
+    return shown.total_seconds() if isinstance(shown, timedelta) else 0
+
+
+def test_the_lines_of_a_csv_read_back_are_those_of_the_workbook(app, shop, log_in):
+    with app.app_context():
+        shifts = punched(shop, FEW)
+        shifts[0].assumed_at = shifts[1].edited_at = NOW
+        db.session.commit()
+    path = f"/reports/shifts?from={FIRST}&to={LAST}"
+    with time_machine.travel(NOW, tick=False):
+        grace = log_in("grace")
+        lines, book = csv_of(grace, path), workbook(grace, path)
+    head, *rows = ([cell.value for cell in row] for row in book.worksheets[0].iter_rows())
+    read = [dict(zip(head, row, strict=True)) for row in rows]
+    assert [line["Marks"] for line in lines] == ["On the clock", "", "Edited", "Assumed end"]
+    for line, row in zip(lines, read, strict=True):
+        assert line["Start"] == f"{row['Start']:%m/%d/%Y %I:%M %p}"
+        assert line["Day"] == f"{row['Day']:%m/%d/%Y}"
+        assert minutes(line["Worked"]) * 60 == seconds(row["Worked"])
+        assert float(line["Worked (decimal)"]) == pytest.approx(row["Worked (decimal)"], abs=0.0001)
+        texts = ("Employee", "Department", "Job", "Marks", "Note")
+        assert [line[name] for name in texts] == [row[name] or "" for name in texts]
+
+
+def test_a_file_says_whose_payroll_number_it_is_about_which_days_and_what_it_was_narrowed_to(
+    app, shop, log_in, cast
+):
+    with app.app_context():
+        punched(shop, FEW)
+        db.session.get_one(User, cast.ana).employee_number = "007"
+        db.session.commit()
+    narrowed = f"person={cast.ana}&department=CUT_SHOP"
+    with time_machine.travel(NOW, tick=False):
+        grace = log_in("grace")
+        for report, more in (("shifts", "&job=4512"), ("hours", "")):
+            path = f"/reports/{report}?from={FIRST}&to={LAST}&{narrowed}{more}"
+            lines, book = csv_of(grace, path), workbook(grace, path)
+            file = grace.get(f"{path}&format=csv", buffered=True)
+            assert {line["Employee number"] for line in lines} == {"007"}
+            assert {line["Period"] for line in lines} == {"Mon 10/26/2026 – Tue 11/10/2026"}
+            job = "; Job: 4512" if more else ""
+            assert {line["Filters"] for line in lines} == {f"Employee: Ana Duarte; Department: Cut shop{job}"}
+            about = {row[0]: row[1] for row in book["About"].iter_rows(values_only=True)}
+            assert (about["Period"], about["Employee"]) == ("Mon 10/26/2026 – Tue 11/10/2026", "Ana Duarte")
+            assert about["Made"] == NOW.astimezone(NEW_YORK).replace(tzinfo=None, second=0)
+            name = f"{report} {FIRST} to {LAST} Ana Duarte Cut shop{' 4512' if more else ''}.csv"
+            assert f'filename="{name}"' in file.headers["Content-Disposition"]
+
+
+@pytest.mark.parametrize("name", ["..\\x/y", 'a"b', "José", "x\ny"])
+def test_the_name_of_a_file_is_one_that_every_system_takes(app, shop, log_in, cast, name):
+    with app.app_context():
+        db.session.get_one(User, cast.ana).first_name = name
+        db.session.commit()
+    with log_in("grace").get(f"/reports/shifts?person={cast.ana}&format=xlsx") as file:
+        shown = file.headers["Content-Disposition"]
+    assert [sign for sign in ("/", "\\", "\n", 'a"') if sign in shown] == []
 
 
 def test_a_file_is_harmless_in_a_spreadsheet(app, shop, log_in, cast):
@@ -152,7 +258,7 @@ def test_a_file_is_harmless_in_a_spreadsheet(app, shop, log_in, cast):
     cells = book.worksheets[0][2]
     assert {cell.data_type for cell in cells if isinstance(cell.value, str)} == {"s"}
     assert cells[1].value == "=HYPERLINK(1) Duarte"
-    assert (cells[5].value, cells[5].is_date) == (BEGIN.astimezone(NEW_YORK).replace(tzinfo=None), True)
+    assert (cells[6].value, cells[6].is_date) == (BEGIN.astimezone(NEW_YORK).replace(tzinfo=None), True)
 
 
 def test_a_file_that_breaks_off_never_looks_whole(app, shop):
