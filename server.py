@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from flask_app import create_app, demo, migrations
-from flask_app.config import Config, ConfigError, retired_settings
+from flask_app.config import Config, ConfigError, retired_settings, strange_settings
 from flask_app.models import User
 from flask_app.models.database import PROJECT
 from flask_app.models.outage import outage_sentence
@@ -25,13 +25,23 @@ CANNOT_BOOT = 3
 
 def read_config() -> Config:
     """Return the settings of the environment and `.env`, or end the program with what is wrong with them."""
-    load_dotenv(PROJECT / ".env")
-    for sentence in retired_settings(os.environ):
-        click.echo(f"Warning: {sentence}", err=True)
+    file = PROJECT / ".env"
+    try:
+        load_dotenv(file)
+    except (OSError, UnicodeDecodeError) as error:
+        refuse(f"The file .env can't be read: {getattr(error, 'strerror', '') or 'it is not UTF-8 text'}.")
+    warn([*retired_settings(os.environ), *strange_settings(os.environ)])
+    if file.is_file() and file.stat().st_mode & 0o077:
+        warn(["The file .env holds secrets, and others on this machine can read it: chmod 600 .env"])
     try:
         return Config.from_env(os.environ)
     except ConfigError as error:
         refuse(str(error))
+
+
+def warn(sentences: list[str]) -> None:
+    for sentence in sentences:
+        click.echo(f"Warning: {sentence}", err=True)
 
 
 def refuse(reason: str) -> NoReturn:

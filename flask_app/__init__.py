@@ -31,13 +31,14 @@ def create_app(config: Config) -> Flask:
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=365),  # the address of a static file has its content's hash
         MAX_CONTENT_LENGTH=64 * 1024,
         BCRYPT_LOG_ROUNDS=config.bcrypt_rounds,
+        TRUSTED_HOSTS=list(config.trusted_hosts) or None,
         WTF_CSRF_TIME_LIMIT=None,  # a phone keeps the page open all day
     )
     app.session_interface = Sessions()
     if config.trusted_proxies:
         hops = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    db.init_app(app, config.database_url, config.database_ca_bundle)
+    db.init_app(app, config.database_url, config.database_ca_bundle, config.database_tls)
     bcrypt.init_app(app)
     CSRFProtect(app)
     for part in (drafts, errors, headers, presenting, cli):

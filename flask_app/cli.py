@@ -63,7 +63,10 @@ def _be_patient() -> None:
     app, config = current_app, settings()
     app.extensions["engine"].dispose()
     app.extensions["engine"] = make_engine(
-        config.database_url, config.database_ca_bundle, patience=COMMAND_PATIENCE
+        config.database_url,
+        config.database_ca_bundle,
+        tls=config.database_tls,
+        patience=COMMAND_PATIENCE,
     )
 
 

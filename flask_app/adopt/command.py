@@ -27,7 +27,8 @@ def adopt(url: str, stored_zone: str, clocks: Path, report: Path, dry_run: bool)
     """Move the old program's people, jobs and shifts in. Its database is only read."""
     try:
         rules = WallClocks.read(clocks, server=ZoneInfo(stored_zone), shop=settings().shop_timezone)
-        with OldDatabase(_checked(url), settings().database_ca_bundle) as source:
+        config = settings()
+        with OldDatabase(_checked(url), config.database_ca_bundle, tls=config.database_tls) as source:
             _adopt(source, rules, report, dry_run=dry_run)
     except (ZoneInfoNotFoundError, ValueError):
         raise click.ClickException("--stored-zone is no time zone, such as America/New_York.") from None

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import Connection, event, inspect, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from flask_app.models.database import make_engine
+from flask_app.models.database import COMMAND_PATIENCE, make_engine
 
 R = TypeVar("R", "OldPerson", "OldJob", "OldShift", "OldDismissal")
 
@@ -84,8 +84,8 @@ _TABLES: dict[type, str] = {
 class OldDatabase:
     """A connection that the server itself keeps from writing, with one consistent view of all rows."""
 
-    def __init__(self, url: str, ca_bundle: str | None = None) -> None:
-        self._engine = make_engine(url, ca_bundle)
+    def __init__(self, url: str, ca_bundle: str | None = None, *, tls: str = "verify") -> None:
+        self._engine = make_engine(url, ca_bundle, tls=tls, patience=COMMAND_PATIENCE)
         event.listen(self._engine, "connect", _keep_from_writing)
         self._columns: dict[str, set[str]] = {}
         self._connection: Connection | None = None

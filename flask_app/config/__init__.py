@@ -2,9 +2,9 @@
 
 from flask import current_app
 
-from flask_app.config.config import Config, ConfigError, DataverseSettings, retired_settings
+from flask_app.config.config import Config, ConfigError, DataverseSettings, retired_settings, strange_settings
 
-__all__ = ["Config", "ConfigError", "DataverseSettings", "retired_settings", "settings"]
+__all__ = ["Config", "ConfigError", "DataverseSettings", "retired_settings", "settings", "strange_settings"]
 
 
 def settings() -> Config:

@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import time, timedelta
+from difflib import get_close_matches
 from pathlib import Path
+from ssl import create_default_context
 from typing import TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,8 +27,12 @@ SETTINGS = (
     "DATABASE_URL", "SECRET_KEY", *DATAVERSE_REQUIRED, "DATAVERSE_AUTHORITY", "DATAVERSE_CA_BUNDLE",
     "USE_DATAVERSE", "SHOP_TIMEZONE", "SYNC_TIME", "LOGIN_SYNC_MINUTES", "REGISTRATION",
     "MEAL_MINUTES", "MEAL_AFTER_HOURS", "LONGEST_SHIFT_HOURS",
-    "HOST", "PORT", "TRUSTED_PROXIES", "DATABASE_CA_BUNDLE",
+    "HOST", "PORT", "TRUSTED_PROXIES", "TRUSTED_HOSTS", "DATABASE_CA_BUNDLE", "DATABASE_TLS",
+    "LOG_FORMAT", "METRICS_TOKEN", "HEALTH_PORT",
 )  # fmt: skip
+# What may be read from a file instead, named by the same variable with _FILE at its end.
+SECRETS = ("DATABASE_URL", "SECRET_KEY", "DATAVERSE_CLIENT_SECRET", "METRICS_TOKEN")
+OTHER_PROGRAMS = ("DATABASE_NAME", "DATABASE_HOST", "DATABASE_PORT", "DATABASE_USER", "DATABASE_PASSWORD")
 RETIRED = {  # what these did is gone; a sentence that says what holds now
     "SPLIT_AT_MIDNIGHT": "SPLIT_AT_MIDNIGHT is no setting any more and has no effect: a shift counts whole "
     "on the day it started. Take it out of the environment or .env.",
@@ -71,7 +77,12 @@ class Config:
     host: str = "127.0.0.1"
     port: int = 5000
     trusted_proxies: int = 0
+    trusted_hosts: tuple[str, ...] = ()  # none: any Host header is taken
     database_ca_bundle: str | None = None
+    database_tls: str = "verify"
+    log_format: str = "text"
+    metrics_token: str = field(default="", repr=False)  # "": no /metrics
+    health_port: int = 0  # 0: no door of its own for /healthz
     demo: bool = False
     bcrypt_rounds: int = 12
 
@@ -83,6 +94,7 @@ class Config:
         the result is the demo, whose secret key and Dataverse are made at its start (flask_app.demo).
         """
         reader = _Reader({name: environ.get(name, "").strip() for name in SETTINGS})
+        reader.read_secrets(environ)
         demo = not any(reader.values[name] for name in ("DATABASE_URL", "SECRET_KEY", *DATAVERSE_REQUIRED))
         config = cls(
             database_url=reader.read(
@@ -94,14 +106,19 @@ class Config:
             shop_timezone=reader.read("SHOP_TIMEZONE", _zone, ZoneInfo("America/New_York")),
             sync_time=reader.read("SYNC_TIME", _time_of_day, time(6, 0)),
             login_sync_minutes=reader.read("LOGIN_SYNC_MINUTES", _number(0, 1440), 5),
-            registration=reader.read("REGISTRATION", _registration, "approval"),
+            registration=reader.read("REGISTRATION", _one_of(*REGISTRATION_CHOICES), "approval"),
             meal_minutes=reader.read("MEAL_MINUTES", _number(0, 240), 30 if demo else 0),
             meal_after=reader.read("MEAL_AFTER_HOURS", _minutes_of_hours, 4 * 60),
             longest_shift=timedelta(hours=reader.read("LONGEST_SHIFT_HOURS", _number(8, 24), 16)),
             host=reader.values["HOST"] or "127.0.0.1",
             port=reader.read("PORT", _number(1, 65535), 5000),
             trusted_proxies=reader.read("TRUSTED_PROXIES", _number(0, 5), 0),
+            trusted_hosts=tuple(reader.values["TRUSTED_HOSTS"].replace(",", " ").split()),
             database_ca_bundle=reader.file("DATABASE_CA_BUNDLE"),
+            database_tls=reader.read("DATABASE_TLS", _one_of("verify", "encrypt", "off"), "verify"),
+            log_format=reader.read("LOG_FORMAT", _one_of("text", "json"), "text"),
+            metrics_token=reader.read("METRICS_TOKEN", _metrics_token, ""),
+            health_port=reader.read("HEALTH_PORT", _number(0, 65535), 0),
             demo=demo,
         )
         if reader.problems:
@@ -117,6 +134,20 @@ class Config:
 def retired_settings(environ: Mapping[str, str]) -> list[str]:
     """Return a sentence for each variable that is set though the program does not know it any more."""
     return [sentence for name, sentence in RETIRED.items() if environ.get(name, "").strip()]
+
+
+def strange_settings(environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each variable that looks like one of ours and is none: a misspelt name would
+    otherwise be silently without effect."""
+    known = {*SETTINGS, *RETIRED, *(f"{name}_FILE" for name in SECRETS), *OTHER_PROGRAMS}
+    sentences = []
+    for name in sorted(environ.keys() - known):
+        alike = get_close_matches(name, SETTINGS, n=1, cutoff=0.8)
+        if alike and len(name) > 4:
+            sentences.append(f"{name} is no setting of this program and has no effect. Is it {alike[0]}?")
+        elif name.startswith(("DATAVERSE_", "DATABASE_")):
+            sentences.append(f"{name} is no setting of this program and has no effect.")
+    return sentences
 
 
 class _Reader:
@@ -135,6 +166,18 @@ class _Reader:
             # So a parser lets no library's own ValueError through: those quote what they could not read.
             self.problems.append(f"{name} {problem}")
             return default  # type: ignore[return-value]  # never seen: from_env raises
+
+    def read_secrets(self, environ: Mapping[str, str]) -> None:
+        """Take each secret that is given as a file (NAME_FILE), as Docker and ECS hand them over."""
+        for name in SECRETS:
+            path = environ.get(f"{name}_FILE", "").strip()
+            if path and self.values[name]:
+                self.problems.append(f"{name}_FILE is set, and so is {name}: give one of them")
+            elif path:
+                try:
+                    self.values[name] = Path(path).read_text().strip()
+                except (OSError, ValueError):
+                    self.problems.append(f"{name}_FILE names a file that can't be read")
 
     def file(self, name: str) -> str | None:
         return self.read(name, _file) if self.values[name] else None
@@ -160,6 +203,12 @@ class _Reader:
 
 
 def _database_url(text: str) -> str:
+    before_path = text.partition("://")[2].rpartition("/")[0]
+    if before_path.count("@") > 1 or "#" in before_path or "/" in before_path.rpartition("@")[0]:
+        raise ValueError(
+            "has a character in its password that has another meaning in an address: "
+            "write @ as %40, # as %23, / as %2F, : as %3A and % as %25"
+        )
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):  # ValueError: a port that is no number
@@ -199,8 +248,10 @@ def _https_url(text: str) -> str:
 
 
 def _file(text: str) -> str:
-    if "\0" in text or not Path(text).is_file():
-        raise ValueError("should be the path of a file with certificates (PEM)")
+    try:
+        create_default_context(cafile=text)
+    except (OSError, ValueError):  # no such file, not to be read, no PEM (an SSLError is an OSError)
+        raise ValueError("should be the path of a file with certificates (PEM)") from None
     return text
 
 
@@ -225,9 +276,18 @@ def _time_of_day(text: str) -> time:
     return time.fromisoformat(text.zfill(5))
 
 
-def _registration(text: str) -> str:
-    if text not in REGISTRATION_CHOICES:
-        raise ValueError(f"should be one of {', '.join(REGISTRATION_CHOICES)}")
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"should be one of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def _metrics_token(text: str) -> str:
+    if len(text) < 16:
+        raise ValueError("should have at least 16 characters")
     return text
 
 

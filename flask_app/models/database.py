@@ -41,16 +41,20 @@ class Base(DeclarativeBase):
 B = TypeVar("B", bound=Base)
 
 
-def make_engine(url: str, ca_bundle: str | None = None, *, patience: int = REQUEST_PATIENCE) -> Engine:
+def make_engine(
+    url: str, ca_bundle: str | None = None, *, tls: str = "verify", patience: int = REQUEST_PATIENCE
+) -> Engine:
     """Return a pooled engine for a SQLite, MySQL or MariaDB URL, with the settings that keep writes safe.
 
-    `patience` is how many seconds a statement may take before the server counts as frozen.
+    `tls` is "verify" (the server's certificate, by `ca_bundle` or the system's authorities), "encrypt" (but
+    believe any certificate) or "off"; on loopback there is none without a bundle. `patience` is how many
+    seconds a statement may take before the server counts as frozen.
     """
     parsed = make_url(url)
     return (
         _sqlite_engine(parsed)
         if parsed.get_backend_name() == "sqlite"
-        else _mysql_engine(parsed, ca_bundle, patience)
+        else _mysql_engine(parsed, _tls(parsed, ca_bundle, tls), patience)
     )
 
 
@@ -64,7 +68,7 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # pysqlite's own BEGIN comes too late: it loses updates
-        for pragma in ("busy_timeout=5000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+        for pragma in ("busy_timeout=5000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -77,20 +81,25 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-def _mysql_engine(url: URL, ca_bundle: str | None, patience: int) -> Engine:
-    tls: dict[str, Any] = {}
-    if url.host in _LOOPBACK or url.host is None:
-        tls = {"ssl_disabled": True}
-    elif "ssl_disabled" not in url.query:
-        # One context for all connections: PyMySQL would otherwise load the CA bundle at each, some 40 ms.
-        context = ssl.create_default_context(cafile=ca_bundle)
-        if ca_bundle is None:  # encrypted but not verified, as PyMySQL does without a bundle
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        tls = {"ssl": context}
+def _tls(url: URL, ca_bundle: str | None, tls: str) -> dict[str, Any]:
+    """Return the arguments by which PyMySQL encrypts, or doesn't."""
+    in_url = url.query.get("ssl_ca")
+    bundle = in_url if isinstance(in_url, str) else ca_bundle
+    is_local = url.host is None or url.host in _LOOPBACK
+    if tls == "off" or "ssl_disabled" in url.query or (is_local and bundle is None):
+        return {"ssl_disabled": True}
+    # One context for all connections: PyMySQL would otherwise load the CA bundle at each, some 40 ms.
+    context = ssl.create_default_context(cafile=bundle)
+    if tls == "encrypt":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return {"ssl": context}
+
+
+def _mysql_engine(url: URL, tls: dict[str, Any], patience: int) -> Engine:
     return create_engine(
         hide_parameters=True,  # a note or an e-mail must not stand in the log
-        url=url.update_query_dict({"charset": "utf8mb4"}),
+        url=url.difference_update_query(["ssl_ca", "ssl_disabled"]).update_query_dict({"charset": "utf8mb4"}),
         connect_args={
             **tls,
             "connect_timeout": 5,
@@ -122,8 +131,8 @@ def breaks_rule(error: IntegrityError | OperationalError) -> bool:
 class Database:
     """Hands each application context its own session on the application's own engine."""
 
-    def init_app(self, app: Flask, url: str, ca_bundle: str | None = None) -> None:
-        app.extensions["engine"] = make_engine(url, ca_bundle)
+    def init_app(self, app: Flask, url: str, ca_bundle: str | None = None, tls: str = "verify") -> None:
+        app.extensions["engine"] = make_engine(url, ca_bundle, tls=tls)
         app.teardown_appcontext(self._close)
 
     @property

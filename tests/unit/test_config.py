@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from sqlalchemy import make_url
 
-from flask_app.config import Config, ConfigError, retired_settings
+from flask_app.config import Config, ConfigError, retired_settings, strange_settings
 from flask_app.config.config import DATAVERSE_REQUIRED, PUBLIC_CLOUD, SETTINGS
-from flask_app.models.database import PROJECT
+from flask_app.models.database import PROJECT, _tls
 
 KEY = "3f9c1d7e" * 4
 REAL = {"DATABASE_URL": "mysql+pymysql://clock:pw@db.example.com/man_hours", "SECRET_KEY": KEY}
@@ -215,3 +216,71 @@ def test_a_setting_that_is_gone_is_told_and_stops_nothing(value):
     assert sentence.startswith("SPLIT_AT_MIDNIGHT is no setting any more and has no effect")
     assert Config.from_env(environ) == Config.from_env(REAL)
     assert retired_settings({**REAL, "SPLIT_AT_MIDNIGHT": " "}) == []
+
+
+@pytest.mark.parametrize("password", ["p@ss", "p#ss", "p/ss", "@#"])
+def test_a_password_that_an_address_cannot_hold_gets_a_sentence_and_no_echo(password):
+    url = f"mysql+pymysql://clock:{password}@db.example.com/man_hours"
+    [problem] = problems(DATABASE_URL=url, SECRET_KEY=KEY)
+    assert "write @ as %40" in problem
+    assert password not in problem.replace("@ as", "").replace("# as", "").replace("/ as", "")
+
+
+def test_an_encoded_password_is_taken():
+    url = "mysql+pymysql://clock:p%40ss%23%2F@db.example.com/man_hours?ssl_ca=x"
+    assert Config.from_env({**REAL, "DATABASE_URL": url}).database_url == url
+
+
+def test_secrets_are_read_from_files(tmp_path):
+    (tmp_path / "key").write_text(KEY + "\n")
+    environ = {**REAL, "SECRET_KEY": "", "SECRET_KEY_FILE": str(tmp_path / "key")}
+    assert Config.from_env(environ).secret_key == KEY
+    assert problems(**{**environ, "SECRET_KEY": KEY}) == [
+        "SECRET_KEY_FILE is set, and so is SECRET_KEY: give one of them"
+    ]
+    environ["SECRET_KEY_FILE"] = str(tmp_path)
+    assert "SECRET_KEY_FILE names a file that can't be read" in problems(**environ)
+
+
+def test_a_ca_file_that_is_no_pem_is_said(tmp_path):
+    (tmp_path / "ca.pem").write_text("no certificate")
+    [problem] = problems(**REAL, DATABASE_CA_BUNDLE=str(tmp_path / "ca.pem"))
+    assert problem == "DATABASE_CA_BUNDLE should be the path of a file with certificates (PEM)"
+
+
+def test_a_misspelt_name_is_told_and_others_are_left_alone():
+    environ = {
+        **REAL,
+        "DATABSE_URL": "x",
+        "DATAVERSE_TENNANT": "x",
+        "DATAVERSE_URL": "x",
+        "HOME": "/",
+        "PORTS": "1",
+    }
+    environ |= {"HOSTNAME": "x", "DATABASE_NAME": "x", "SECRET_KEY_FILE": "", "LOGNAME": "x", "HOSTTYPE": "x"}
+    told = strange_settings(environ)
+    assert [sentence.split()[0] for sentence in told] == [
+        "DATABSE_URL", "DATAVERSE_TENNANT", "DATAVERSE_URL", "PORTS",
+    ]  # fmt: skip
+    assert told[0].endswith("Is it DATABASE_URL?")
+    assert "x" not in " ".join(told).split()
+
+
+@pytest.mark.parametrize(
+    ("url", "bundle", "tls", "expected"),
+    [
+        ("mysql+pymysql://u@db.example.com/m", None, "verify", "verified"),
+        ("mysql+pymysql://u@db.example.com/m", None, "encrypt", "encrypted"),
+        ("mysql+pymysql://u@db.example.com/m", None, "off", "plain"),
+        ("mysql+pymysql://u@db.example.com/m?ssl_disabled=true", None, "verify", "plain"),
+        ("mysql+pymysql://u@127.0.0.1/m", None, "verify", "plain"),
+        ("mysql+pymysql://u@127.0.0.1/m", "ca", "verify", "verified"),
+        ("mysql+pymysql://u@127.0.0.1/m?ssl_ca=CA", None, "verify", "verified"),
+    ],
+)
+def test_the_way_to_the_database_is_verified_unless_switched_off_by_name(standin, url, bundle, tls, expected):
+    ca = str(standin.ca_bundle)
+    arguments = _tls(make_url(url.replace("CA", ca)), ca if bundle else None, tls)
+    context = arguments.get("ssl")
+    kind = "plain" if context is None else "verified" if context.check_hostname else "encrypted"
+    assert kind == expected
