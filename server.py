@@ -17,6 +17,8 @@ from flask_app.config import Config, ConfigError, retired_settings, strange_sett
 from flask_app.models import User
 from flask_app.models.database import PROJECT
 from flask_app.models.outage import outage_sentence
+from flask_app.upkeep import logs
+from flask_app.upkeep.health_door import open_health_door
 from flask_app.utils.scheduler_tasks import start_scheduler
 
 # If a worker ends with this status, gunicorn ends as well; any other makes it start workers for ever.
@@ -34,9 +36,11 @@ def read_config() -> Config:
     if file.is_file() and file.stat().st_mode & 0o077:
         warn(["The file .env holds secrets, and others on this machine can read it: chmod 600 .env"])
     try:
-        return Config.from_env(os.environ)
+        config = Config.from_env(os.environ)
     except ConfigError as error:
         refuse(str(error))
+    logs.configure(config.log_format)
+    return config
 
 
 def warn(sentences: list[str]) -> None:
@@ -98,9 +102,22 @@ def show_accounts(accounts: list[demo.Account]) -> None:
 
 def serve(app: Flask, config: Config, door: socket.socket) -> None:
     start_scheduler(app)
+    announce(app)
+    if config.health_port:
+        open_health_door(config.host, config.health_port, lambda: True)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a crew that punches in at once is no news
     click.echo(f"Island Time is on http://{config.host}:{config.port}  (stop it with Ctrl-C)")
     waitress.serve(app, sockets=[door], threads=8, ident=None, _quiet=True)
+
+
+def announce(app: Flask) -> None:
+    """Say which database, schema and zone are served: a wrong one should be seen at once."""
+    config, url = app.extensions["settings"], app.extensions["engine"].url
+    where = url.database if url.get_backend_name() == "sqlite" else f"{url.database} at {url.host}"
+    logging.getLogger("island_time").info(
+        "Serving the database %s, schema %s, in the time of %s.",
+        where, migrations.newest_revision(), config.shop_timezone.key,
+    )  # fmt: skip
 
 
 def imported() -> Flask:
@@ -119,12 +136,9 @@ def imported() -> Flask:
     app = create_app(config)
     if not is_command:
         start_scheduler(app)
+        announce(app)
     return app
 
-
-logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-for noisy in ("apscheduler", "alembic"):
-    logging.getLogger(noisy).setLevel(logging.WARNING)
 
 if __name__ == "__main__":
     main()

@@ -1,12 +1,17 @@
 """For machines: is the process up, what is deployed, where is the icon."""
 
-from flask import Blueprint, current_app, jsonify, redirect
+from hmac import compare_digest
+
+from flask import Blueprint, Response, abort, current_app, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from flask_app import migrations
+from flask_app.config import settings
 from flask_app.models import SyncRun, db
 from flask_app.models.outage import outage_sentence, why_no_writes
+from flask_app.upkeep.metrics import CONTENT_TYPE, exposition
+from flask_app.upkeep.release import commit
 from flask_app.web.now import now
 from flask_app.web.presenting import static_url
 
@@ -44,7 +49,22 @@ def _not_ready(message: str) -> ResponseReturnValue:
 
 @bp.get("/version")
 def version() -> ResponseReturnValue:
-    return jsonify(version=current_app.extensions["version"])
+    """What is deployed: version, commit if it is known, and the schema that this version wants."""
+    return jsonify(
+        version=current_app.extensions["version"], commit=commit(), schema=migrations.newest_revision()
+    )
+
+
+@bp.get("/metrics")
+def metrics() -> ResponseReturnValue:
+    """For Prometheus, behind METRICS_TOKEN."""
+    token = settings().metrics_token
+    if not token:
+        abort(404)
+    sent = request.headers.get("Authorization", "")
+    if not compare_digest(sent.encode(), f"Bearer {token}".encode()):
+        abort(401, "The token is missing or wrong.")
+    return Response(exposition(now=now()), content_type=CONTENT_TYPE)
 
 
 @bp.get("/favicon.ico")

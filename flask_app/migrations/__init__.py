@@ -23,6 +23,7 @@ __all__ = [
     "downgrade",
     "is_current",
     "missing_parts",
+    "newest_revision",
     "run_steps",
     "resumable",
     "state",
@@ -115,6 +116,11 @@ def state(engine: Engine) -> SchemaState:
         if applied != set(steps.get_heads()):
             return SchemaState.BEHIND
         return SchemaState.DAMAGED if _missing(connection) else SchemaState.CURRENT
+
+
+def newest_revision() -> str:
+    """Return the revision that this version wants."""
+    return str(_steps().get_current_head())
 
 
 def missing_parts(engine: Engine) -> Sequence[str]:
