@@ -28,6 +28,7 @@ TABLE = {
     ("GET", "/healthz"): (IN, IN, IN),
     ("GET", "/readyz"): (IN, IN, IN),
     ("GET", "/version"): (IN, IN, IN),
+    ("GET", "/metrics"): (LOGIN, LOGIN, LOGIN),  # by a token; without one there is none
     ("GET", "/dashboard"): (OUT, IN, IN),
     ("GET", "/jobs"): (OUT, IN, IN),
     ("GET", "/show/job/<int:job_id>"): (OUT, IN, IN),
