@@ -19,6 +19,7 @@ from flask_app.config import Config
 from flask_app.models import Correction, Job, Shift, User, committing, db
 from flask_app.models.errors import RuleViolation
 from flask_app.timeclock import ledger
+from flask_app.timeclock.clock_out import clock_out
 from flask_app.timeclock.corrections import approve as approve_request
 from flask_app.timeclock.ledger import Actor
 from tests import shop
@@ -68,6 +69,44 @@ def corrections(user_id: int, admin_id: int, job_id: int, times: int, seed: int)
         taken += succeeds(dice.choice(works))
         db.session.rollback()
     return taken
+
+
+def office(user_id: int, admin_id: int, first: int, second: int, times: int, seed: int) -> dict[str, int]:
+    """Do at random what admins, the clock-out and old pages do to one person's shifts, each decided by a look
+    of a moment ago; return how often each was done."""
+    dice = random.Random(seed)  # noqa: S311  # not a secret
+    jobs = [db.session.get_one(Job, job) for job in (first, second)]
+    admin, done = db.session.get_one(User, admin_id), dict.fromkeys(OFFICE, 0)
+    for n in range(times):
+        worker = db.session.get_one(User, user_id)
+        if n % 4 == 0:  # then it is of four works ago, and any shift in it may have gone
+            mine = db.session.scalars(select(Shift).where(Shift.user_id == user_id)).all()
+            seen = [(shift, shift.started_at, shift.ended_at or utc_now()) for shift in mine]
+        db.session.rollback()
+        what = dice.choice(list(OFFICE)) if seen else "punch in"
+        one, *times = dice.choice(seen) if seen else (None,)
+        work = OFFICE[what]
+        done[what] += succeeds(
+            lambda w=work, o=one, p=worker, t=times: w(p, o, dice.choice(jobs), Actor(admin), *t)
+        )
+        db.session.rollback()
+    return done
+
+
+OFFICE: dict[str, Callable[..., object]] = {
+    "punch in": lambda worker, one, job, by, *times: ledger.punch_in(
+        worker, job, by=by, at=utc_now(), rules=shop.RULES
+    ),
+    "punch out": lambda worker, one, job, by, *times: ledger.punch_out(
+        one, by=by, at=utc_now(), rules=shop.RULES
+    ),
+    "amend": lambda worker, one, job, by, *times: ledger.amend(
+        one, *times, job, by=by, at=utc_now(), reason="Race"
+    ),
+    "delete": lambda worker, one, job, by, *times: ledger.delete(one, by=by, at=utc_now(), reason="Race"),
+    "assume": lambda worker, one, job, by, *times: clock_out(one, utc_now(), now=utc_now()),
+    "confirm": lambda worker, one, job, by, *times: ledger.confirm_end(one, by=by, at=utc_now()),
+}
 
 
 def approve(admin_id: int, *corrections: int) -> int:

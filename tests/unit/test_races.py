@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from flask_app.clock import to_minute
 from flask_app.models import Audit, Job, Shift, User, committing, db
+from flask_app.models.audit import as_text
 from flask_app.models.database import PROJECT
 from flask_app.timeclock.corrections import ask
 from tests.conftest import NOW, PASSWORD
@@ -128,6 +129,29 @@ def test_admins_and_a_phone_at_once_never_put_anybody_in_two_places(race, cast, 
         assert ended <= started
     for running in (to_minute(shift.started_at) for shift in shifts if shift.is_open):
         assert all(ended <= running for _, ended in closed)
+
+
+def test_whatever_races_the_changes_tell_every_shift_from_its_first_punch_to_what_it_is_now(
+    race, cast, add_job
+):
+    jobs = [add_job("4512"), add_job("4513")]
+    answers = race("office", *[[cast.ana, cast.grace, *jobs, 80, seed] for seed in (1, 2, 3)])
+    assert [answer for answer in answers if "error" in answer] == []
+    assert all(sum(answer[what] for answer in answers) > 0 for what in answers[0])
+    told: dict[int, dict[str, str | None] | None] = {}
+    db.session.rollback()
+    for row in db.session.scalars(select(Audit).where(Audit.entity == "shift").order_by(Audit.id)):
+        known = told.get(row.entity_id) or {}
+        for field, (old, new) in row.changes.items():
+            assert known.get(field) == old or (field == "assumed" and field not in known), row.changes
+            known[field] = new
+        told[row.entity_id] = None if row.action == "deleted" else known
+    kept = {shift.id: shift for shift in db.session.scalars(select(Shift))}
+    assert kept.keys() == {number for number, facts in told.items() if facts is not None}
+    for number, shift in kept.items():
+        assert told[number]["started_at"] == as_text(shift.started_at)
+        assert told[number].get("ended_at") == as_text(shift.ended_at)
+        assert (told[number].get("assumed") == "yes") is (shift.assumed_at is not None)
 
 
 def test_a_request_is_approved_by_one_of_three_admins(race, cast, add_job):

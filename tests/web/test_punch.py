@@ -1,5 +1,6 @@
 """Punching in and out over the addresses and fields that the shop knows."""
 
+import html
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -238,3 +239,31 @@ def test_a_punch_at_the_hour_that_comes_twice_is_worth_what_it_lasted(app, ana, 
         ana.post(f"/punch_out/{shifts(app)[0].id}")
         page = ana.get("/my/hours").text
     assert "1:00</span>" in page
+
+
+def test_a_tap_on_an_old_page_says_what_one_is_on_now(app, ana, cast, desk, doors):
+    shift_id = open_shift(app, cast.ana, desk)
+    with time_machine.travel(NOW + HOUR, tick=False):
+        punch_in(ana, doors)
+        page = html.unescape(ana.post(f"/punch_out/{shift_id}", follow_redirects=True).text)
+    assert "You left 4512 at 8:02 AM already, so nothing was changed. You're on 4513 since 8:02 AM." in page
+    assert [shift.ended_at for shift in shifts(app)] == [NOW + HOUR, None]
+
+
+def test_a_form_sent_again_after_a_switch_says_what_one_is_on_now(app, ana, desk, doors):
+    key = str(uuid4())
+    for passed, job, fields in ((0, desk, {"punch_key": key}), (1, doors, {}), (2, desk, {"punch_key": key})):
+        with time_machine.travel(NOW + passed * HOUR, tick=False):
+            page = html.unescape(punch_in(ana, job, **fields).text)
+    assert (
+        "This punch was counted already: 4512 from 7:02 AM to 8:02 AM. You're on 4513 since 8:02 AM." in page
+    )
+    assert len(shifts(app)) == 2
+
+
+def test_a_punch_after_days_asks_when_the_shift_ended(app, ana, cast, desk):
+    shift_id = open_shift(app, cast.ana, desk)
+    with time_machine.travel(NOW + 72 * HOUR, tick=False):
+        page = html.unescape(ana.post(f"/punch_out/{shift_id}", follow_redirects=True).text)
+    assert "open for very long, so its end is assumed: 11/23/2026 03:30 PM. Say when you left." in page
+    assert "Did you leave" in page

@@ -207,3 +207,16 @@ def test_an_empty_shop_says_so(log_in, cast):
     text = words(log_in("grace").get("/todays_activity").text)
     assert "Nobody is on the clock." in text
     assert "Yet to clock in 2" in text
+
+
+def test_who_switched_since_the_page_was_drawn_is_told_as_on_the_clock(
+    app, log_in, cast, punch, add_job, ten
+):
+    old, doors, grace, ana = punch("ana", TEN - 3 * HOUR), add_job("4513"), log_in("grace"), log_in("ana")
+    ana.post("/create/shift", data={"job_id": doors})
+    ten.move_to(TEN + HOUR)
+    page = words(grace.post("/end_of_day", data={"shift": old}, follow_redirects=True).text)
+    assert "Ana Duarte had left 4512 at 10:00 AM already, so nothing was changed." in page
+    assert "Ana Duarte is on 4513 since 10:00 AM." in page
+    with app.app_context():
+        assert Shift.open_of(db.session.get_one(User, cast.ana)).job.im_number == "4513"
