@@ -7,6 +7,8 @@ from sqlalchemy.exc import OperationalError
 
 TABLE = "audit"
 VERBS = ("UPDATE", "DELETE")
+# SQLite's REPLACE deletes without asking the trigger for that. MySQL's asks it.
+SQLITE_VERBS = (*VERBS, "INSERT")
 _REFUSAL = "a change that was written down stays as it is"
 _NEEDS_PRIVILEGE = 1419  # MySQL with binary logging: log_bin_trust_function_creators is off
 
@@ -32,7 +34,8 @@ def missing(connection: Connection) -> list[str]:
             " WHERE TRIGGER_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = :table"
         )
     there = {str(name).lower() for name in connection.scalars(text(query), {"table": TABLE})}
-    return [verb for verb in VERBS if _name(verb) not in there]
+    verbs = SQLITE_VERBS if connection.dialect.name == "sqlite" else VERBS
+    return [verb for verb in verbs if _name(verb) not in there]
 
 
 def add(connection: Connection) -> list[str]:
@@ -54,7 +57,8 @@ def add_or_warn(connection: Connection) -> None:
 def _create(connection: Connection, verb: str) -> None:
     head = f"CREATE TRIGGER {_name(verb)} BEFORE {verb} ON {TABLE}"
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"{head} BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END")
+        only = f" WHEN EXISTS (SELECT 1 FROM {TABLE} WHERE id = NEW.id)" if verb == "INSERT" else ""  # noqa: S608
+        connection.exec_driver_sql(f"{head}{only} BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END")
         return
     try:
         connection.exec_driver_sql(

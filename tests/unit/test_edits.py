@@ -226,7 +226,16 @@ def test_a_punch_of_ones_own_has_its_rows_too(shop):
         )
 
 
-@pytest.mark.parametrize("statement", ["UPDATE audit SET reason = 'x'", "DELETE FROM audit"])
+WRITTEN = "(id, at, entity, subject, action, reason, is_punch)"
+OVER = "SELECT id, at, entity, subject, action, 'x', is_punch FROM audit LIMIT 1"
+OVERWRITING = (
+    "UPDATE audit SET reason = 'x'",
+    "DELETE FROM audit",
+    f"REPLACE INTO audit {WRITTEN} {OVER}",
+)
+
+
+@pytest.mark.parametrize("statement", OVERWRITING)
 def test_the_database_itself_keeps_the_audit_as_it_is(shop, statement):
     shift = add(shop, MORNING, MORNING + HOUR)
     with pytest.raises(DBAPIError, match="stays as it is"):
