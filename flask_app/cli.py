@@ -24,7 +24,7 @@ from flask_app.models.database import COMMAND_PATIENCE, make_engine
 from flask_app.models.errors import ValidationError
 from flask_app.models.outage import outage_sentence
 from flask_app.models.types import plain
-from flask_app.models.user import DEPARTMENTS
+from flask_app.models.user import DEPARTMENTS, hash_password
 from flask_app.sync.approved_jobs import (
     SyncFailed,
     SyncLost,
@@ -102,7 +102,8 @@ def create_user(email: str, first_name: str, last_name: str, department: str, pa
     if not form.validate():
         raise click.ClickException(" ".join(form.problems.values()))
     try:
-        user = committing(lambda: people.add(form.values, by=None, at=utc_now()))
+        values = {**form.values, "password": hash_password(password)}
+        user = committing(lambda: people.add(values, by=None, at=utc_now()))
     except ValidationError as invalid:  # somebody else took the address at this moment
         raise click.ClickException(str(invalid)) from None
     click.echo(f"{user.name} can log in as {user.email}.")

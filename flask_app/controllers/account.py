@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from flask_app.models import LoginAttempt, committing, db
 from flask_app.models.errors import ValidationError
 from flask_app.models.login_attempt import TooManyAttempts
-from flask_app.models.user import password_matches
+from flask_app.models.user import hash_password, password_matches
 from flask_app.timeclock import people
 from flask_app.web.access import current_user, login_required, me
 from flask_app.web.now import now
@@ -40,7 +40,8 @@ def change() -> ResponseReturnValue:
         checked = _checked_password(form.old_password.data)
         if not is_right:
             return _page(form), 422
-        committing(lambda: people.change_own_password(user, form.password.data, checked=checked, at=now()))
+        hashed = hash_password(form.password.data)
+        committing(lambda: people.change_own_password(user, hashed, checked=checked, at=now()))
     except TooManyAttempts as refusal:
         form.refuse(ValidationError({"old_password": str(refusal)}))
         return _page(form), 429

@@ -7,10 +7,11 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.models import Audit, Job, Shift, User, committing
+from flask_app.models import Audit, Correction, Job, Shift, User, committing
 from flask_app.models.audit import SHIFT
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.timeclock import ledger
+from flask_app.timeclock.corrections import add_or_ask, amend_or_ask
 from flask_app.timeclock.ledger import Overlaps, PunchRefused
 from flask_app.web.access import acting, admin_required, local_path, shift_or_404
 from flask_app.web.now import now, today
@@ -18,6 +19,8 @@ from flask_app.web.presenting import clock, day, time_rules
 from flask_app.web.times import as_fields, from_fields
 
 bp = Blueprint("shift_office", __name__)
+
+ASKED_INSTEAD = "These are your own hours, so another admin has to approve the change. It waits here."
 
 
 @bp.get("/manage_shifts")
@@ -48,6 +51,9 @@ def update(shift_id: int) -> ResponseReturnValue:
     except RuleViolation as refusal:
         flash(str(refusal), "error")
         return redirect(url_for("shift_office.edit", shift_id=shift_id))
+    if isinstance(done, Correction):
+        flash(ASKED_INSTEAD, "info")
+        return redirect(url_for("corrections.queue"))
     saved = isinstance(done, ledger.Changed)
     flash(f"{name}'s shift is saved." if saved else "There was nothing to change.", "success")
     return redirect(local_path(form.get("next", "")) or url_for("shift_office.edit", shift_id=shift_id))
@@ -93,24 +99,27 @@ def add() -> ResponseReturnValue:
         return _new_page(form, problems_in_words(invalid)), 422
     except RuleViolation as refusal:
         return _new_page(form, {"note": str(refusal)}), 422
+    if isinstance(shift, Correction):
+        flash(ASKED_INSTEAD, "info")
+        return redirect(url_for("corrections.queue"))
     flash(f"{shift.user.name} has a shift on {shift.job.im_number} on {day(_shop_day(shift))}.", "success")
     return redirect(url_for("shift_office.edit", shift_id=shift.id))
 
 
-def _amend(shift: Shift, form: Mapping[str, str]) -> ledger.Changed | ledger.Unchanged:
+def _amend(shift: Shift, form: Mapping[str, str]) -> ledger.Changed | ledger.Unchanged | Correction:
     values, problems = _times(form, shift)
     job = Job.numbered(form.get("job", ""))
     if job is None:
         problems["job"] = _no_such_job(form)
     if problems or job is None:
         raise ValidationError(problems)
-    return ledger.amend(
+    return amend_or_ask(
         shift, values["start"], values["end"], job, by=acting(), at=now(),
         reason=form.get("reason", ""), note=form.get("note", ""), seen=form.get("seen", ""),
     )  # fmt: skip
 
 
-def _add(form: Mapping[str, str]) -> Shift:
+def _add(form: Mapping[str, str]) -> Shift | Correction:
     values, problems = _times(form, None)
     job, person = Job.numbered(form.get("job", "")), User.numbered(form.get("user_id", ""))
     if job is None:
@@ -119,7 +128,7 @@ def _add(form: Mapping[str, str]) -> Shift:
         problems["user_id"] = "Choose a person."
     if problems or job is None or person is None:
         raise ValidationError(problems)
-    return ledger.add(
+    return add_or_ask(
         person, job, values["start"], values["end"], by=acting(), at=now(),
         reason=form.get("reason", ""), note=form.get("note", ""),
     )  # fmt: skip

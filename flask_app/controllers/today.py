@@ -55,7 +55,7 @@ def dismiss(user_id: int) -> ResponseReturnValue:
 @admin_required
 def expect(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
-    committing(lambda: Dismissal.undo(person, today()))
+    committing(lambda: Dismissal.undo(person, today(), by=current_user(), at=now()))
     flash(f"{person.name} is expected today after all.", "success")
     return redirect(url_for("today.show"))
 

@@ -7,7 +7,7 @@ from flask_app.config import settings
 from flask_app.models import LoginAttempt, Shift, User, committing, db
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.models.login_attempt import TooManyAttempts
-from flask_app.models.user import password_matches
+from flask_app.models.user import hash_password, password_matches
 from flask_app.timeclock import people
 from flask_app.utils.scheduler_tasks import sync_after_login
 from flask_app.web.access import (
@@ -95,7 +95,8 @@ def sign_up() -> ResponseReturnValue:
     if not form.validate():
         return render_template("users/register.html", form=form), 422
     try:
-        committing(lambda: people.register(form.values, at=now(), approved=opened))
+        values = {**form.values, "password": hash_password(form.values["password"])}
+        committing(lambda: people.register(values, at=now(), approved=opened))
     except ValidationError as invalid:
         status = form.refuse(invalid)
         return render_template("users/register.html", form=form), status
@@ -130,7 +131,8 @@ def create() -> ResponseReturnValue:
     if not form.validate():
         return _form_page(None, form), 422
     try:
-        person = committing(lambda: people.add(form.values, by=current_user(), at=now()))
+        values = {**form.values, "password": hash_password(form.values["password"])}
+        person = committing(lambda: people.add(values, by=current_user(), at=now()))
     except ValidationError as invalid:
         status = form.refuse(invalid)
         return _form_page(None, form), status
@@ -170,7 +172,9 @@ def new_password(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     if person.id == current_user().id:
         return redirect(url_for("account.show"))
-    password = committing(lambda: people.give_new_password(person, by=current_user(), at=now()))
+    password = people.readable_password()
+    hashed = hash_password(password)
+    committing(lambda: people.give_new_password(person, hashed, by=current_user(), at=now()))
     return render_template("users/new_password.html", person=person, password=password)
 
 

@@ -10,11 +10,13 @@ from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, 
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from flask_app.models.errors import ConcurrentUpdate
+from flask_app.models.errors import Busy, ConcurrentUpdate
 
 T = TypeVar("T")
 PROJECT = Path(__file__).parents[2]  # a relative SQLite path starts here, wherever the program was started
 MAX_ATTEMPTS = 5
+LOCK_WAIT = 5  # seconds; MySQL's own 50 would keep somebody standing at the clock
+BUSY = "Somebody else is saving something right now, so nothing was changed. Try again."
 REQUEST_PATIENCE = 10  # seconds: a frozen server must not hold every worker for longer
 COMMAND_PATIENCE = 3600  # a change of a large table, a check of all of it
 # MySQL and MariaDB: deadlock; lock wait timeout; "record has changed since last read" (MariaDB's snapshot
@@ -68,7 +70,12 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # pysqlite's own BEGIN comes too late: it loses updates
-        for pragma in ("busy_timeout=5000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
+        for pragma in (
+            f"busy_timeout={1000 * LOCK_WAIT}",
+            "journal_mode=WAL",
+            "foreign_keys=ON",
+            "synchronous=FULL",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -105,8 +112,7 @@ def _mysql_engine(url: URL, tls: dict[str, Any], patience: int) -> Engine:
             "connect_timeout": 5,
             "read_timeout": patience,
             "write_timeout": patience,
-            # Seconds; MySQL's own 50 would keep somebody standing at the clock.
-            "init_command": "SET innodb_lock_wait_timeout = 5",
+            "init_command": f"SET innodb_lock_wait_timeout = {LOCK_WAIT}",
         },
         pool_pre_ping=True,
         pool_recycle=280,
@@ -120,6 +126,12 @@ def is_retryable(error: OperationalError) -> bool:
     """Tell whether the same work may succeed if it is run again."""
     code = error.orig.args[0] if error.orig and error.orig.args else None
     return code in _RETRYABLE_CODES or "database is locked" in str(error.orig)
+
+
+def is_lock_wait(error: OperationalError) -> bool:
+    """Tell whether somebody else held a lock for LOCK_WAIT; nobody is kept waiting for that long twice."""
+    code = error.orig.args[0] if error.orig and error.orig.args else None
+    return code == 1205 or "database is locked" in str(error.orig)
 
 
 def breaks_rule(error: IntegrityError | OperationalError) -> bool:
@@ -182,9 +194,10 @@ db = Database()
 def committing(work: Callable[[], T]) -> T:
     """Run `work` and commit it as one transaction; return what it returned.
 
-    Work that was refused because another transaction was in its way (deadlock, lock wait, a replicated
-    engine's certification, ConcurrentUpdate) is rolled back and run again from its start, so it must itself
-    read what it decides on. Any other exception rolls back and is raised.
+    Work that was refused because another transaction was in its way (deadlock, a replicated engine's
+    certification, ConcurrentUpdate) is rolled back and run again from its start, so it must itself read what
+    it decides on. A lock that isn't given within LOCK_WAIT raises Busy. Any other exception rolls back and is
+    raised.
     """
     if "draw_again" in g:
         raise RuntimeError("a form that is only drawn again was about to be saved: see web/drafts.py")
@@ -195,6 +208,8 @@ def committing(work: Callable[[], T]) -> T:
             return result
         except (OperationalError, ConcurrentUpdate) as error:
             db.session.rollback()
+            if isinstance(error, OperationalError) and is_lock_wait(error):
+                raise Busy(BUSY) from error
             if attempt == MAX_ATTEMPTS or (isinstance(error, OperationalError) and not is_retryable(error)):
                 raise
         except BaseException:

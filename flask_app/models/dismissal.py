@@ -2,10 +2,11 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, delete
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
+from flask_app.models.audit import CHANGED, USER, Audit
 from flask_app.models.database import Base, db
 from flask_app.models.errors import ConcurrentUpdate
 from flask_app.models.types import UtcDateTime
@@ -32,9 +33,20 @@ class Dismissal(Base):
             db.session.flush()
         except IntegrityError:
             raise ConcurrentUpdate("Somebody else has just done this.") from None
+        _write_down(person, (None, day), by, at)
 
     @classmethod
-    def undo(cls, person: User, day: date) -> None:
+    def undo(cls, person: User, day: date, *, by: User, at: datetime) -> None:
         """Expect `person` on `day` after all."""
-        if found := db.session.get(cls, (day, person.id)):
-            db.session.delete(found)
+        gone = db.session.connection().execute(
+            delete(cls.__table__).where(cls.day == day, cls.user_id == person.id)  # type: ignore[arg-type]
+        )
+        if gone.rowcount:
+            _write_down(person, (day, None), by, at)
+
+
+def _write_down(person: User, change: tuple[date | None, date | None], by: User, at: datetime) -> None:
+    Audit.record(
+        CHANGED, USER, person.id, subject=person.name, by=by, at=at, changes={"not_expected": change},
+        person_id=person.id,
+    )  # fmt: skip

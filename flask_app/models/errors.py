@@ -13,5 +13,9 @@ class ValidationError(RuleViolation):
         super().__init__(" ".join(problems.values()))
 
 
+class Busy(RuleViolation):
+    """Somebody else held what was needed for longer than anybody should wait; nothing was changed."""
+
+
 class ConcurrentUpdate(RuleViolation):
     """Another process was faster and the database's own guard said so: the work is run again."""

@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Self
 
 from flask_bcrypt import Bcrypt
 from sqlalchemy import ColumnElement, String, func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from flask_app.models.database import Base, db
-from flask_app.models.errors import ValidationError
+from flask_app.models.database import Base, db, is_lock_wait
+from flask_app.models.errors import Busy, ValidationError
 from flask_app.models.names import KEY_MAX, folded, name_key, shown_name, tell_apart
 from flask_app.models.types import UtcDateTime, exact_string, visible
 
@@ -25,6 +26,7 @@ DEPARTMENTS = {
 }
 PASSWORD_MIN_CHARACTERS = 8
 PASSWORD_MAX_BYTES = 72  # bcrypt reads no further; bcrypt 5 raises instead of cutting silently
+HOURS_BUSY = "Somebody is changing these hours right now. Try again."
 EMAIL_TAKEN = "There is already an account with this e-mail."
 EMPLOYEE_NUMBER_MAX = 20
 
@@ -98,7 +100,7 @@ class User(Base):
 
     @classmethod
     def create(cls, values: Mapping[str, Any], *, at: datetime, approved: bool) -> Self:
-        """Add a person with a password; or raise ValidationError."""
+        """Add a person with a password, Hashed or not; or raise ValidationError."""
         filled = {**dict.fromkeys(_CHECKS, ""), **values}
         if problems := problems_of(filled):
             raise ValidationError(problems)
@@ -129,10 +131,8 @@ class User(Base):
         _flush_unique()
         tell_namesakes_apart({before, self.name_key})
 
-    def set_password(self, password: str, *, at: datetime) -> None:
+    def set_password(self, password: "str | Hashed", *, at: datetime) -> None:
         """Replace the password and end every session that was opened with the old one."""
-        if problem := password_problem(password):
-            raise ValidationError({"password": problem})
         self._store_password(password)
         self.must_change_password = False
         self.epoch += 1
@@ -161,8 +161,9 @@ class User(Base):
                 {field: f"{self.name} is the only admin. Make somebody else an admin first."}
             )
 
-    def _store_password(self, password: str) -> None:
-        self.password = bcrypt.generate_password_hash(password).decode("ascii")
+    def _store_password(self, password: "str | Hashed") -> None:
+        hashed = password if isinstance(password, Hashed) else _hashed(password)
+        self.password = hashed.text
 
     @classmethod
     def by_email(cls, email: str) -> Self | None:
@@ -219,7 +220,12 @@ class User(Base):
         if (known := db.held(cls, user_id)) is not None:
             return known
         query = select(cls).where(cls.id == user_id).with_for_update()
-        person = db.session.scalars(query.execution_options(populate_existing=True)).one()
+        try:
+            person = db.session.scalars(query.execution_options(populate_existing=True)).one()
+        except OperationalError as error:
+            if not is_lock_wait(error):
+                raise
+            raise Busy(HOURS_BUSY) from error
         db.hold(person, user_id)
         return person
 
@@ -233,6 +239,27 @@ def normal_email(email: str) -> str:
     """Return an address as it is kept: in lower case, without what a copied one brings along."""
     bare = visible(email).lower().removeprefix("mailto:")
     return bare.strip().lstrip("<").rstrip(">.,;:!?").strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """A password that was found good, as it is stored."""
+
+    text: str
+
+
+def hash_password(password: str) -> Hashed:
+    """Hash a new password before anything is locked for it: bcrypt takes a third of a second, and on SQLite a
+    context that may write keeps everybody else from writing. Raises ValidationError."""
+    if db.session.in_transaction():
+        db.session.commit()
+    return _hashed(password)
+
+
+def _hashed(password: str) -> Hashed:
+    if problem := password_problem(password):
+        raise ValidationError({"password": problem})
+    return Hashed(bcrypt.generate_password_hash(password).decode("ascii"))
 
 
 def password_problem(password: str) -> str | None:
@@ -303,7 +330,7 @@ _CHECKS: dict[str, Callable[[Any], str | None]] = {
     "email": _email_problem,
     "department": _department_problem,
     "employee_number": lambda number: _employee_number_problem(number or ""),
-    "password": password_problem,
+    "password": lambda password: None if isinstance(password, Hashed) else password_problem(password),
 }
 _COLUMNS = (
     "first_name", "last_name", "email", "employee_number", "department", "on_active_roster", "hire_date",

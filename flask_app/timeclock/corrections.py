@@ -1,6 +1,7 @@
 """Asking for one's hours to be corrected, and answering: see models/correction.py for the row itself."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
@@ -13,6 +14,8 @@ from flask_app.models.correction import (
     NOTE_MAX,
     WAITING,
     WITHDRAWN,
+    WRONG_JOB,
+    WRONG_TIME,
     Correction,
 )
 from flask_app.models.database import db
@@ -23,7 +26,7 @@ from flask_app.models.types import plain
 from flask_app.models.user import User
 from flask_app.timeclock import ledger
 from flask_app.timeclock.entries import Actor
-from flask_app.timeclock.shift_rows import locked
+from flask_app.timeclock.shift_rows import OwnHours, locked
 from flask_app.timeclock.shift_rules import check_times, same_minute
 
 
@@ -61,6 +64,64 @@ def ask(
     except IntegrityError:
         raise ValidationError({"kind": ASKED_ALREADY}) from None
     return asked
+
+
+def amend_or_ask(
+    shift: Shift,
+    started_at: datetime,
+    ended_at: datetime | None,
+    job: Job,
+    *,
+    by: Actor,
+    at: datetime,
+    reason: str,
+    note: str | None = None,
+    seen: str | None = None,
+) -> ledger.Changed | ledger.Unchanged | Correction:
+    """Change a shift as an admin; one's own becomes a request, if there is another admin to answer it."""
+    how: dict[str, Any] = {"by": by, "at": at, "reason": reason, "seen": seen}
+    try:
+        return ledger.amend(shift, started_at, ended_at, job, note=note, **how)
+    except OwnHours:
+        owner, present, _ = locked(shift, seen)
+        if note is not None and note != present.note:
+            ledger.amend(present, present.started_at, present.ended_at, present.job, note=note, **how)
+        kind = WRONG_JOB if _same_times(present, started_at, ended_at) else WRONG_TIME
+        return _ask_instead(owner, kind, present, started_at, ended_at, job, reason, at)
+
+
+def add_or_ask(
+    person: User,
+    job: Job,
+    started_at: datetime,
+    ended_at: datetime | None,
+    *,
+    by: Actor,
+    at: datetime,
+    reason: str,
+    note: str = "",
+) -> Shift | Correction:
+    """Add a shift as an admin; one's own becomes a request, if there is another admin to answer it."""
+    try:
+        return ledger.add(person, job, started_at, ended_at, by=by, at=at, reason=reason, note=note)
+    except OwnHours:
+        return _ask_instead(person, MISSING, None, started_at, ended_at, job, reason, at)
+
+
+def _ask_instead(
+    person: User,
+    kind: str,
+    shift: Shift | None,
+    started_at: datetime,
+    ended_at: datetime | None,
+    job: Job,
+    reason: str,
+    at: datetime,
+) -> Correction:
+    try:
+        return ask(person, kind, shift, started_at, ended_at, job, note=reason[:NOTE_MAX], at=at)
+    except ValidationError as invalid:
+        raise RuleViolation(str(invalid)) from None  # an admin's form has no field for what is wrong
 
 
 def withdraw(asked: Correction, *, at: datetime) -> None:
@@ -115,8 +176,11 @@ def _refuse_own(asked: Correction, by: User) -> None:
 
 
 def _as_it_is(shift: Shift, started_at: datetime, ended_at: datetime | None, job: Job) -> bool:
-    is_shown = same_minute(started_at, shift.started_at) and same_minute(ended_at, shift.ended_at)
-    return is_shown and job.id == shift.job_id
+    return _same_times(shift, started_at, ended_at) and job.id == shift.job_id
+
+
+def _same_times(shift: Shift, started_at: datetime, ended_at: datetime | None) -> bool:
+    return same_minute(started_at, shift.started_at) and same_minute(ended_at, shift.ended_at)
 
 
 def _unchanged(asked: Correction) -> Shift:

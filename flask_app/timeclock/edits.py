@@ -10,7 +10,16 @@ from flask_app.models.job import Job
 from flask_app.models.shift import Shift
 from flask_app.models.user import User
 from flask_app.timeclock.entries import HOURS, Actor, Entry, facts, write
-from flask_app.timeclock.shift_rows import Assigned, Changed, Unchanged, check_open, flush, insert, locked
+from flask_app.timeclock.shift_rows import (
+    Assigned,
+    Changed,
+    Unchanged,
+    check_open,
+    flush,
+    insert,
+    locked,
+    refuse_own_hours,
+)
 from flask_app.timeclock.shift_rules import check_times, checked_note, end_of, same_minute
 
 
@@ -30,6 +39,7 @@ def add(
     person = User.locked(person.id)
     ended_at = end_of(started_at, ended_at)
     check_times(person, started_at, ended_at, now=at)
+    refuse_own_hours(person, by)
     shift = insert(person, job, started_at, note=note, ended_at=ended_at, edited_at=at)
     write([Entry(shift, person, None, reason)], by=by, at=at)
     return shift
@@ -65,6 +75,7 @@ def amend(
     reason = checked_reason(reason)
     if any(after[field] != before[field] for field in HOURS):
         check_times(person, after["started_at"], after["ended_at"], now=at, but=shift)
+        refuse_own_hours(person, by)
         shift.edited_at = at  # another note is written down, but it changes nobody's hours
     if after["ended_at"] != before["ended_at"]:
         shift.assumed_at = None
@@ -79,6 +90,7 @@ def delete(shift: Shift, *, by: Actor, at: datetime, reason: str, seen: str | No
     """Take a shift away and return it as it was; the audit keeps that."""
     reason = checked_reason(reason)
     person, shift, _ = locked(shift, seen)
+    refuse_own_hours(person, by)
     db.session.delete(shift)
     flush()
     write([Entry(shift, person, None, reason, deleted=True)], by=by, at=at)
@@ -129,6 +141,8 @@ def assign(
     person, entries, ended = User.locked(person.id), [], None
     check_open(Job.kept_open(job.id))
     edited_at = None if same_minute(begins, at) else at
+    if edited_at:
+        refuse_own_hours(person, by)
     if ending is not None:
         _, ended, _ = locked(ending)
         entries.append(_hand_over(ended, person, begins, edited_at, reason, at))

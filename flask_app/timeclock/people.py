@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from flask_app.models.audit import ADDED, CHANGED, USER, Audit
-from flask_app.models.database import db
 from flask_app.models.errors import ValidationError
 from flask_app.models.login_attempt import LoginAttempt
 from flask_app.models.shift import Shift
-from flask_app.models.user import ADMINISTRATIVE, User
+from flask_app.models.user import ADMINISTRATIVE, Hashed, User
 from flask_app.timeclock import ledger
 from flask_app.timeclock.entries import Actor
 from flask_app.timeclock.shift_rules import PunchRules
@@ -73,18 +72,16 @@ def deactivate(person: User, *, by: User, at: datetime, rules: PunchRules) -> Sh
     return shift
 
 
-def give_new_password(person: User, *, by: User, at: datetime) -> str:
-    """Return a one-time password that the person has to change; every session of theirs ends."""
+def give_new_password(person: User, password: Hashed, *, by: User, at: datetime) -> None:
+    """Give a one-time password that the person has to change; every session of theirs ends."""
     _locked(person)
-    password = readable_password()
     person.set_password(password, at=at)
     person.must_change_password = True
     LoginAttempt.forget(person.email)  # "ask an admin for a new password" ends the wait
     _record(person, _CHANGED_PASSWORD, by=by, at=at, reason="An admin gave a one-time password.")
-    return password
 
 
-def change_own_password(person: User, password: str, *, checked: str, at: datetime) -> None:
+def change_own_password(person: User, password: Hashed, *, checked: str, at: datetime) -> None:
     """Replace one's own password; every other session ends. Raises ValidationError.
 
     `checked` is the hash that the old password was found to match: an admin may have replaced it since.
@@ -102,7 +99,7 @@ def readable_password() -> str:
 
 
 def _locked(person: User) -> dict[str, object]:
-    db.session.refresh(person, with_for_update=True)
+    User.locked(person.id)
     return _seen(person)
 
 

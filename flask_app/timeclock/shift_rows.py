@@ -12,10 +12,15 @@ from flask_app.models.errors import ConcurrentUpdate, RuleViolation
 from flask_app.models.job import Job
 from flask_app.models.shift import Shift
 from flask_app.models.user import User
+from flask_app.timeclock.entries import Actor
 from flask_app.timeclock.shift_rules import JobClosed
 
 DELETED_MEANWHILE = "This shift was deleted meanwhile."
 CHANGED_MEANWHILE = "This shift was changed a moment ago. Look at it again before you change it."
+
+
+class OwnHours(RuleViolation):
+    """An admin's own hours are for another admin to change: see timeclock/corrections.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,17 @@ def flush() -> None:
         db.session.flush()
     except IntegrityError:
         raise ConcurrentUpdate("Another punch was saved at this very moment. Try again.") from None
+
+
+def refuse_own_hours(person: User, by: Actor) -> None:
+    """Raise OwnHours where an admin types the own hours and there is another who can look at them."""
+    if (
+        by.person is not None
+        and by.person.id == person.id
+        and person.is_admin
+        and User.has_other_admin(person)
+    ):
+        raise OwnHours("Another admin has to decide about your own hours.")
 
 
 def check_open(job: Job | None) -> None:

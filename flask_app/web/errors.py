@@ -7,7 +7,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError
 from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.exceptions import HTTPException
 
-from flask_app.models.database import breaks_rule
+from flask_app.models.database import BUSY, breaks_rule, is_lock_wait
+from flask_app.models.errors import Busy
 from flask_app.web.access import wants_json
 from flask_app.web.drafts import drawn_again
 
@@ -37,6 +38,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(TimeoutError, _database_error)
     app.register_error_handler(ObjectDeletedError, _gone)
+    app.register_error_handler(Busy, _busy)
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
@@ -56,6 +58,8 @@ def _stale_form(_error: CSRFError) -> ResponseReturnValue:
 def _database_error(error: DBAPIError | TimeoutError) -> ResponseReturnValue:
     if isinstance(error, DBAPIError) and not _is_outage(error):
         raise error
+    if isinstance(error, OperationalError) and is_lock_wait(error):
+        return _answer(503, BUSY, "Somebody was faster")
     current_app.logger.error("The database can't be used: %s", getattr(error, "orig", error))
     return _answer(503, _TEXTS[503])
 
@@ -75,8 +79,13 @@ def _is_outage(error: DBAPIError) -> bool:
     )
 
 
-def _answer(code: int, text: str) -> ResponseReturnValue:
-    title = _TITLES.get(code, "Something broke" if code >= 500 else _TITLES[400])
+def _busy(error: Busy) -> ResponseReturnValue:
+    """A lock that was not given where no page is there to say it."""
+    return _answer(503, str(error), "Somebody was faster")
+
+
+def _answer(code: int, text: str, title: str = "") -> ResponseReturnValue:
+    title = title or _TITLES.get(code, "Something broke" if code >= 500 else _TITLES[400])
     if wants_json():
         return jsonify(error=title, message=text), code
     if code >= 500:  # the page must not ask the database who is looking at it

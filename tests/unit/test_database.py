@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, Stateme
 
 from flask_app.models import Job, User, committing, db
 from flask_app.models.database import MAX_ATTEMPTS, breaks_rule, is_retryable, make_engine
-from flask_app.models.errors import ConcurrentUpdate
+from flask_app.models.errors import Busy, ConcurrentUpdate
 from flask_app.models.types import plain
 from tests.conftest import NOW
 
@@ -142,9 +142,7 @@ def deadlock(code: int = 1213) -> OperationalError:
     return OperationalError("UPDATE x", {}, Exception(code, "Deadlock found when trying to get lock"))
 
 
-@pytest.mark.parametrize(
-    "problem", [lambda: ConcurrentUpdate("again"), deadlock, lambda: deadlock(1205), lambda: deadlock(1020)]
-)
+@pytest.mark.parametrize("problem", [lambda: ConcurrentUpdate("again"), deadlock, lambda: deadlock(1020)])
 def test_work_that_was_in_anothers_way_is_run_again(problem):
     calls: list[int] = []
     assert committing(times_out(MAX_ATTEMPTS - 1, problem, calls)) == "done"
@@ -156,6 +154,17 @@ def test_work_that_never_gets_through_gives_up():
     with pytest.raises(ConcurrentUpdate):
         committing(times_out(99, lambda: ConcurrentUpdate("again"), calls))
     assert len(calls) == MAX_ATTEMPTS
+
+
+IN_VAIN = (deadlock(1205), OperationalError("BEGIN", {}, Exception("database is locked")))
+
+
+@pytest.mark.parametrize("problem", IN_VAIN)
+def test_a_lock_that_was_waited_for_in_vain_is_not_waited_for_again(problem):
+    calls: list[int] = []
+    with pytest.raises(Busy, match="Try again"):
+        committing(times_out(99, lambda: problem, calls))
+    assert len(calls) == 1
 
 
 def test_a_lost_connection_is_not_tried_again():

@@ -10,6 +10,7 @@ from flask_app.models import Audit, Job, Shift, User, committing, db
 from flask_app.models.audit import Wanted
 from flask_app.models.errors import ValidationError
 from flask_app.models.login_attempt import PER_ACCOUNT
+from flask_app.models.user import bcrypt, hash_password
 from flask_app.timeclock import people
 from tests.conftest import NOW, PASSWORD
 from tests.shop import punch_in
@@ -133,14 +134,11 @@ def test_an_admins_reset_is_not_undone_by_a_change_that_was_under_way(app, cast)
     with app.app_context():
         ana, grace = (db.session.get_one(User, who) for who in (cast.ana, cast.grace))
         checked = ana.password
-        given = committing(lambda: people.give_new_password(ana, by=grace, at=NOW))
-        form = {
-            "old_password": PASSWORD,
-            "password": "brand-new-board",
-            "confirm_password": "brand-new-board",
-        }
+        given, own = people.readable_password(), hash_password("brand-new-board")
+        hashed = hash_password(given)
+        committing(lambda: people.give_new_password(ana, hashed, by=grace, at=NOW))
         with pytest.raises(ValidationError, match="changed a moment ago"):
-            committing(lambda: people.change_own_password(ana, form, checked=checked, at=NOW))
+            committing(lambda: people.change_own_password(ana, own, checked=checked, at=NOW))
     assert (enter(app, "ana@shop.example", given), enter(app, "ana@shop.example", "brand-new-board")) == (
         302,
         401,
@@ -275,3 +273,23 @@ def test_a_change_is_found_by_a_name_without_its_accents(app, grace):
     grace.post("/create/user", data={**FORM, "first_name": "José", "last_name": "Núñez"})
     page = grace.get("/admin/audit?q=jose+nunez").text
     assert "José Núñez" in re.sub("<select.*?</select>", "", page, flags=re.DOTALL)
+
+
+def test_no_password_is_hashed_while_anything_is_locked(app, log_in, cast, monkeypatch):
+    """Bcrypt takes a third of a second; on SQLite whoever may write keeps everybody else waiting."""
+    hashed, hash_it = [], bcrypt.generate_password_hash
+
+    def watched(*args):
+        hashed.append(db.session.in_transaction())
+        return hash_it(*args)
+
+    monkeypatch.setattr(bcrypt, "generate_password_hash", watched)
+    name = {"first_name": "Mei", "last_name": "Tan", "department": "CUT_SHOP", "password": PASSWORD}
+    grace, ana = log_in("grace"), log_in("ana")
+    grace.post("/create/user", data={**name, "email": "mei@shop.example"})
+    grace.post(f"/password/user/{cast.luis}")
+    again = {"confirm_password": PASSWORD}
+    app.test_client().post("/register", data={**name, **again, "email": "tan@shop.example"})
+    new = {"old_password": PASSWORD, "password": "another-board-9", "confirm_password": "another-board-9"}
+    ana.post("/account/password", data=new)
+    assert hashed == [False] * 4

@@ -7,9 +7,10 @@ from uuid import uuid4
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import event, select, text
 
 from flask_app.models import Job, Shift, User, committing, db
+from flask_app.models.database import make_engine
 from flask_app.models.errors import ConcurrentUpdate
 from flask_app.timeclock import ledger
 from tests import shop as builders
@@ -267,3 +268,23 @@ def test_a_punch_after_days_asks_when_the_shift_ended(app, ana, cast, desk):
         page = html.unescape(ana.post(f"/punch_out/{shift_id}", follow_redirects=True).text)
     assert "open for very long, so its end is assumed: 11/23/2026 03:30 PM. Say when you left." in page
     assert "Did you leave" in page
+
+
+def test_a_punch_that_others_keep_waiting_says_so_and_changes_nothing(app, ana, cast, desk, database_url):
+    holder, engine = make_engine(database_url), app.extensions["engine"]
+    is_sqlite = engine.dialect.name == "sqlite"
+    impatient = "PRAGMA busy_timeout = 0" if is_sqlite else "SET innodb_lock_wait_timeout = 1"
+
+    def hurry(connection, *_rest) -> None:
+        connection.cursor().execute(impatient)
+
+    event.listen(engine, "checkout", hurry)
+    with holder.begin() as connection:
+        connection.execute(text("UPDATE users SET epoch = epoch WHERE id = :id"), {"id": cast.ana})
+        page = punch_in(ana, desk)
+    event.remove(engine, "checkout", hurry)
+    engine.dispose()
+    holder.dispose()
+    says = "Somebody else is saving something right now" if is_sqlite else "Somebody is changing these hours"
+    assert says in page.text
+    assert shifts(app) == []

@@ -247,3 +247,14 @@ def test_a_closed_job_takes_nobody(app, log_in, cast, jobs):
     page = grace.post("/admin/assign_shift/start", data=form, follow_redirects=True)
     assert "Job 4512 is closed." in page.text
     assert shifts(app, cast.ana) == []
+
+
+def test_an_admins_own_hours_wait_for_another_admin_and_the_page_says_so(app, log_in, cast, jobs):
+    with app.app_context():
+        committing(lambda: setattr(db.session.get_one(User, cast.ana), "department", "ADMINISTRATIVE"))
+    form = {"user_id": cast.ana, "job": "4512", "start_day": "2026-11-20", "start_time": "07:00",
+            "end_day": "2026-11-20", "end_time": "15:00", "reason": "Forgot"}  # fmt: skip
+    page = log_in("ana").post("/new/shift", data=form, follow_redirects=True)
+    assert "another admin has to approve the change" in page.text
+    assert page.request.path == "/admin/corrections"
+    assert shifts(app, cast.ana) == []

@@ -157,6 +157,12 @@ def test_a_dismissal_holds_for_the_day_and_can_be_undone(app, cast, log_in, ten)
     for _ in range(2):
         grace.post(f"/todays_activity/expect/{cast.ana}")
     assert "Ana Duarte" in names(board(app).expected)
+    with app.app_context():
+        rows = Audit.of("user", cast.ana)
+    assert [(row.by_id, row.changes) for row in rows] == [
+        (cast.grace, {"not_expected": ["2026-11-23", None]}),
+        (cast.grace, {"not_expected": [None, "2026-11-23"]}),
+    ]
 
 
 def test_workers_look_and_admins_act(log_in, cast, punch):
