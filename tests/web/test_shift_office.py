@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from flask_app.models import Audit, Job, Shift, User, db
+from flask_app.models import Audit, Job, Shift, User, committing, db
 from flask_app.web.times import from_fields, local_instant
 from tests.connected import words
 from tests.shop import punch_in, punch_out
