@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from flask_app import migrations
 from flask_app.adopt.command import adopt
-from flask_app.clock import utc_now
+from flask_app.clock import day_of, utc_now
 from flask_app.config import settings
 from flask_app.dataverse.service import InvalidRow
 from flask_app.migrations import triggers
@@ -25,6 +25,7 @@ from flask_app.models.errors import ValidationError
 from flask_app.models.outage import outage_sentence
 from flask_app.models.types import plain
 from flask_app.models.user import DEPARTMENTS, hash_password
+from flask_app.sync import check
 from flask_app.sync.approved_jobs import (
     SyncFailed,
     SyncLost,
@@ -44,7 +45,7 @@ database = AppGroup("db", help="The database's schema.")
 
 def init_app(app: Flask) -> None:
     for command in (
-        create_user, sync_jobs, adopt, backup_command, restore_command, verify_command, database,
+        create_user, sync_jobs, check_dataverse, adopt, backup_command, restore_command, verify_command, database,
     ):  # fmt: skip
         _tell_in_one_line(command)
         app.cli.add_command(command)
@@ -128,6 +129,26 @@ def sync_jobs(dry_run: bool) -> None:
     if result.failed:
         raise click.ClickException(result.message)
     click.echo(result.message)
+
+
+@click.command("check-dataverse")
+@with_appcontext
+def check_dataverse() -> None:
+    """Go from the address to the approved rows and say what is right or what to do. Changes nothing."""
+    steps: list[check.Step] = []
+    for step in check.check(today=day_of(utc_now(), settings().shop_timezone)):
+        steps.append(_told(step))
+    if check.would_work(steps):
+        _need_tables()
+        steps.append(_told(check.board_step()))
+    if not check.would_work(steps):
+        raise click.ClickException("A sync would not work like this.")
+    click.echo("A sync would work.")
+
+
+def _told(step: check.Step) -> check.Step:
+    click.echo(f"{step.outcome:8} {step.name}: {plain(step.sentence)}")
+    return step
 
 
 def _tell_skipped(rows: Iterable[InvalidRow]) -> None:

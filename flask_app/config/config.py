@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from ssl import create_default_context
@@ -25,6 +25,7 @@ DATAVERSE_REQUIRED = (
 )  # fmt: skip
 SETTINGS = (
     "DATABASE_URL", "SECRET_KEY", *DATAVERSE_REQUIRED, "DATAVERSE_AUTHORITY", "DATAVERSE_CA_BUNDLE",
+    "DATAVERSE_SECRET_EXPIRES",
     "USE_DATAVERSE", "SHOP_TIMEZONE", "SYNC_TIME", "LOGIN_SYNC_MINUTES", "REGISTRATION",
     "MEAL_MINUTES", "MEAL_AFTER_HOURS", "LONGEST_SHIFT_HOURS",
     "HOST", "PORT", "TRUSTED_PROXIES", "TRUSTED_HOSTS", "DATABASE_CA_BUNDLE", "DATABASE_TLS",
@@ -57,6 +58,7 @@ class DataverseSettings:
     client_secret: str = field(repr=False)
     authority: str = PUBLIC_CLOUD
     ca_bundle: str | None = None
+    secret_expires: date | None = None  # as the operator has told it
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,9 @@ class _Reader:
     def file(self, name: str) -> str | None:
         return self.read(name, _file) if self.values[name] else None
 
+    def day(self, name: str) -> date | None:
+        return self.read(name, _day) if self.values[name] else None
+
     def dataverse(self) -> DataverseSettings | None:
         missing = [name for name in DATAVERSE_REQUIRED if not self.values[name]]
         if len(missing) == len(DATAVERSE_REQUIRED):
@@ -199,6 +204,7 @@ class _Reader:
             client_secret=given["DATAVERSE_CLIENT_SECRET"],
             authority=self.read("DATAVERSE_AUTHORITY", _https_url, PUBLIC_CLOUD),
             ca_bundle=self.file("DATAVERSE_CA_BUNDLE"),
+            secret_expires=self.day("DATAVERSE_SECRET_EXPIRES"),
         )
 
 
@@ -245,6 +251,13 @@ def _https_url(text: str) -> str:
     if not usable or parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("should be an https:// address such as https://yourorg.crm.dynamics.com")
     return text.rstrip("/")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("should be a day such as 2027-03-01") from None
 
 
 def _file(text: str) -> str:

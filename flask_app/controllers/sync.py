@@ -13,9 +13,11 @@ from flask_app.sync.approved_jobs import (
     rehearse,
     sync_approved_jobs,
 )
+from flask_app.sync.check import board_step, would_work
+from flask_app.sync.check import check as steps_to_dataverse
 from flask_app.sync.health import timed_tasks
 from flask_app.web.access import admin_required, current_user, run_or_404, wants_json
-from flask_app.web.now import now
+from flask_app.web.now import now, today
 
 bp = Blueprint("sync", __name__)
 
@@ -49,6 +51,16 @@ def rehearsal() -> ResponseReturnValue:
         flash(str(reason), "error")
         return redirect(url_for("sync.index"))
     return render_template("sync/rehearsal.html", plan=plan)
+
+
+@bp.post("/sync/check")
+@admin_required
+def check() -> ResponseReturnValue:
+    """Go the way to Dataverse step by step, and change nothing."""
+    steps = list(steps_to_dataverse(today=today()))
+    if would_work(steps):
+        steps.append(board_step())
+    return render_template("sync/check.html", steps=steps, works=would_work(steps))
 
 
 @bp.get("/sync/status")

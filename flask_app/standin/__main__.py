@@ -46,6 +46,8 @@ def _access(options: argparse.Namespace) -> Access:
         read=not options.no_read,
         write=not options.read_only,
         metadata=not options.no_metadata,
+        depth=options.depth,
+        audience=options.audience,
         secured=frozenset(options.secured),
     )
 
@@ -73,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--without", **several, help="leave a column out; may be repeated")
     parser.add_argument("--secured", **several, help="show a column as null (column security)")
     parser.add_argument("--no-metadata", action="store_true", help="refuse to tell about tables and columns")
+    parser.add_argument("--depth", choices=("Basic", "Local", "Deep", "Global"), default="Global")
+    parser.add_argument("--audience", metavar="URL", default="", help="issue tokens for somebody else")
     parser.add_argument("--no-read", action="store_true", help="refuse to read jobs")
     parser.add_argument("--no-member", action="store_true", help="know the application, but not as a user")
     parser.add_argument("--max-page-size", type=int, default=5000)

@@ -18,13 +18,17 @@ ORGANIZATION_ID = str(uuid.uuid5(_SPACE, "organization"))
 class Access:
     """`member` of the organization; may `read` and `write` jobs and read the `metadata`.
 
-    `secured` are the columns with column security that the user has no access to: they read as null.
+    `depth` is how far the rights reach: Basic (own rows), Local, Deep or Global (all); it is only told, never
+    applied. `audience` is what the tokens are for, "" for this stand-in. `secured` are the columns with
+    column security that the user has no access to: they read as null.
     """
 
     member: bool = True
     read: bool = True
     write: bool = True
     metadata: bool = True
+    depth: str = "Global"
+    audience: str = ""
     secured: frozenset[str] = field(default_factory=frozenset)
 
     def check(self, privilege: str, *, allowed: bool, about: str = TABLE) -> None:
@@ -33,6 +37,16 @@ class Access:
             raise ApiError(403, "0x80072560", "The user is not a member of the organization.")
         if not allowed:
             raise _missing(privilege + about)
+
+    def granted(self, privilege: str) -> list[Row]:
+        """Return the role privileges that give the user this one."""
+        has = {f"prvRead{TABLE}": self.read, f"prvWrite{TABLE}": self.write}
+        if not has.get(privilege, False):
+            return []
+        number, unit = str(uuid.uuid5(_SPACE, privilege)), BUSINESS_UNIT_ID
+        return [
+            {"Depth": self.depth, "PrivilegeId": number, "BusinessUnitId": unit, "PrivilegeName": privilege}
+        ]
 
     def visible(self, rows: Iterable[Row]) -> list[Row]:
         """Return the rows as this user sees them."""

@@ -228,6 +228,7 @@ class Standin:
         desk = self._desk
         if desk is None:
             return Response(503)
+        desk.audience = self.access.audience or desk.base_url
         if request.path.startswith(CONTROL_ROOT):
             return self._control.answer(request)
         if not web_api.covers(request.path):

@@ -27,6 +27,10 @@ _WRITES = {"POST", "PATCH", "PUT", "DELETE"}
 
 _ENTITY = r"EntityDefinitions\((?P<entity>[^()]*)\)"
 _CAST = r"(?:/Microsoft\.Dynamics\.CRM\.(?P<cast>\w+))"
+_PRIVILEGE = re.compile(
+    rf"systemusers\((?P<user>[^()]*)\)/{re.escape(CRM)}RetrieveUserPrivilegeByPrivilegeName"
+    r"\(PrivilegeName='(?P<privilege>\w+)'\)"
+)
 _METADATA: tuple[tuple[str, Answer], ...] = (
     ("EntityDefinitions", metadata.entities),
     (_ENTITY, metadata.one_entity),
@@ -68,9 +72,19 @@ class WebApi:
             *_row_routes(table, tracking, access, max_page_size),
             *((re.compile(pattern), {"GET": answer}) for pattern, answer in _METADATA),
             (re.compile(r"WhoAmI(?:\(\))?"), {"GET": _who_am_i}),
+            (_PRIVILEGE, {"GET": self._privileges}),
             (re.compile(""), {"GET": _service_document}),
             (re.compile(r"\$batch"), {"POST": self._batch.run}),
         ]
+
+    def _privileges(self, request: Request, match: "re.Match[str]") -> Response:
+        """Answer RetrieveUserPrivilegeByPrivilegeName, of the one user that there is."""
+        check_options(request, set())
+        if match["user"].lower() != USER_ID:
+            raise ApiError(404, "0x80040217", f"systemuser With Id = {match['user']} Does Not Exist")
+        where = f"{request.api_root}/$metadata#{CRM}RetrieveUserPrivilegeByPrivilegeNameResponse"
+        granted = self._access.granted(match["privilege"])
+        return Response(200, {"@odata.context": where, "RolePrivileges": granted})
 
     def answer(self, request: Request) -> Response:
         """Answer one request; a refusal comes back as a response too."""
@@ -114,7 +128,7 @@ class WebApi:
         elif answer.__module__ == metadata.__name__:
             access.check("prvRead", allowed=access.metadata, about="Attribute")
         else:
-            access.check("prvRead", allowed=access.read or answer in _OF_EVERYBODY)
+            access.check("prvRead", allowed=access.read or answer in (*_OF_EVERYBODY, self._privileges))
 
 
 def _row_routes(table: Table, tracking: ChangeTracking, access: Access, max_page_size: int) -> list[Route]:

@@ -53,6 +53,7 @@ TABLE = {
     ("GET", "/sync/run/<int:run_id>"): (OUT, NO, IN),
     ("GET", "/sync/status"): (OUT, NO, IN),
     ("POST", "/sync/rehearsal"): (OUT, NO, IN),
+    ("POST", "/sync/check"): (OUT, NO, IN),
     ("POST", "/follow/job/<int:job_id>"): (OUT, NO, IN),
     ("POST", "/api/process-approved-jobs"): (OUT, NO, IN),
     ("GET", "/account"): (OUT, IN, IN),

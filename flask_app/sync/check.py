@@ -1,0 +1,59 @@
+"""Whether a sync would work: the way to Dataverse, step by step, and what would come of it."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+from flask_app.config import settings
+from flask_app.dataverse.diagnosis import FAILED, OK, WARNING, Probe, Step, diagnose
+from flask_app.dataverse.errors import DataverseClientError
+from flask_app.dataverse.retries import CallStatistics
+from flask_app.dataverse.service import DataverseService
+from flask_app.models import db
+from flask_app.sync.plan import known, plan_for
+from flask_app.sync.reading import ChangeSet, read_everything
+
+__all__ = ["FAILED", "OK", "WARNING", "Step", "board_step", "check", "would_work"]
+
+
+def check(*, today: date) -> Iterator[Step]:
+    """Yield the steps to Dataverse's rows, whether they work as things are or what to do."""
+    config = settings()
+    if config.dataverse is None:
+        yield Step(
+            "Settings", FAILED, "Dataverse is not connected. Set the DATAVERSE_ variables to connect it."
+        )
+        return
+    if not config.use_dataverse:
+        yield Step("Settings", FAILED, "Job sync is switched off (USE_DATAVERSE=false).")
+    yield from diagnose(config.dataverse, today=today)
+
+
+def would_work(steps: Iterable[Step]) -> bool:
+    """Say whether a sync would work, by the steps that were taken."""
+    return all(step.outcome != FAILED for step in steps)
+
+
+def board_step() -> Step:
+    """Read everything and set it against the board, as a sync would: how many would be new."""
+    config = settings()
+    if config.dataverse is None:
+        raise ValueError("there is nothing to read")
+    try:
+        with Probe(config.dataverse) as probe:
+            before = known()
+            db.session.commit()
+            news = read_everything(DataverseService(probe), before, CallStatistics())
+    except DataverseClientError as error:
+        return Step("Board", FAILED, str(error))
+    try:
+        return Step("Board", WARNING if news.warnings else OK, _told(news))
+    finally:
+        db.session.rollback()
+
+
+def _told(news: ChangeSet) -> str:
+    plan = plan_for(news)
+    told = [f"Approved rows: {len(news.approved):,}.", f"New jobs among them: {len(plan.new):,}."]
+    if plan.skipped:
+        told.append(f"Rows that can't be taken: {len(plan.skipped):,}; a sync says why.")
+    return " ".join([*told, *news.warnings])
