@@ -45,7 +45,8 @@ database = AppGroup("db", help="The database's schema.")
 
 def init_app(app: Flask) -> None:
     for command in (
-        create_user, sync_jobs, check_dataverse, adopt, backup_command, restore_command, verify_command, database,
+        create_user, sync_jobs, check_dataverse, adopt, backup_command, restore_command, verify_command,
+        database,
     ):  # fmt: skip
         _tell_in_one_line(command)
         app.cli.add_command(command)
@@ -137,16 +138,16 @@ def check_dataverse() -> None:
     """Go from the address to the approved rows and say what is right or what to do. Changes nothing."""
     steps: list[check.Step] = []
     for step in check.check(today=day_of(utc_now(), settings().shop_timezone)):
-        steps.append(_told(step))
+        steps.append(_say(step))
     if check.would_work(steps):
         _need_tables()
-        steps.append(_told(check.board_step()))
+        steps.append(_say(check.board_step()))
     if not check.would_work(steps):
         raise click.ClickException("A sync would not work like this.")
     click.echo("A sync would work.")
 
 
-def _told(step: check.Step) -> check.Step:
+def _say(step: check.Step) -> check.Step:
     click.echo(f"{step.outcome:8} {step.name}: {plain(step.sentence)}")
     return step
 
