@@ -65,7 +65,8 @@ def shifts() -> ResponseReturnValue:
     days, problem = _range("week")
     selection, only = _selection(days), request.args.get("only", "")
     wanted = Wanted(selection, only if only in ONLY else "", _sort("-start"))
-    report = shifts_report(wanted, time_rules(), now=now(), period=days.words)
+    only_lines = request.args.get("format") == "csv" and not request.args.get("subtotals")
+    report = shifts_report(wanted, time_rules(), now=now(), period=days.words, sums=not only_lines)
     why = None
     if selection.user_id and selection.first == selection.last and selection.job_id is None:
         why = _why(selection)

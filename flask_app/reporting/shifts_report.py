@@ -1,12 +1,12 @@
 """The shifts of a range of days, one line each."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, null, select
 
 from flask_app.clock import at_minute, day_bounds
 from flask_app.models.database import db
@@ -54,6 +54,12 @@ COLUMNS = (
 MEAL_COLUMNS = (Column("Meal", HOURS, in_files=True), Column("Paid", HOURS, in_files=True))
 _CHUNK = 1000
 _DAYS_KEPT = 4096  # minutes whose shop day is remembered: people start at much the same times
+_OF_SHIFT = (
+    Shift.user_id, Shift.job_id, clock_minutes(Shift.started_at), clock_minutes(Shift.ended_at),
+    Shift.edited_at.is_not(None), Shift.assumed_at.is_not(None), Shift.note,
+)  # fmt: skip
+_OF_PERSON = (User.first_name, User.last_name, User.told_apart_by, User.employee_number, User.department)
+_OF_JOB = (Job.im_number, Job.general_contractor)
 _OF_OTHERS = ("person", "department", "job")  # sorts that need the person or the job
 
 
@@ -66,26 +72,29 @@ class Wanted:
     sort: str = "-start"
 
 
-def shifts_report(wanted: Wanted, rules: TimeRules, *, now: datetime, period: str) -> Report:
-    """Return every shift that began on the days of the selection, open ones up to `now`."""
+def shifts_report(
+    wanted: Wanted, rules: TimeRules, *, now: datetime, period: str, sums: bool = True
+) -> Report:
+    """Return every shift that began on the days of the selection, open ones up to `now`; without `sums` only
+    the lines, which takes less time."""
     has_meals = rules.has_meals and wanted.selection.whole_days and not wanted.only
-    # With meals all by one reading of the person's days.
-    sums = _sums_with_meal if has_meals else _sums
-    count, minutes, meal = sums(wanted, rules, now)
-    figures = [("Shifts", WHOLE, count), ("Worked", HOURS, minutes)]
-    if has_meals:
-        figures += [("Meal", HOURS, meal), ("Paid", HOURS, minutes - meal)]
-    if not wanted.only:
-        may_change = read_unsettled(wanted.selection, rules, now=now)
-        figures += unsettled_figures(*unsettled_minutes(may_change))
+    columns = (*COLUMNS, *MEAL_COLUMNS) if has_meals else COLUMNS
 
     def rows(limit: int | None, offset: int) -> Iterable[Row]:
         return _rows(wanted, rules, now, limit, offset, has_meals)
 
-    columns: tuple[Column, ...] = COLUMNS
+    if not sums:
+        return Report("Shifts", period, [Section("Shifts", columns, 0, rows)])
+    # With meals all by one reading of the person's days.
+    count, minutes, meal = (_sums_with_meal if has_meals else _sums)(wanted, rules, now)
+    figures = [("Shifts", WHOLE, count), ("Worked", HOURS, minutes)]
     totals = ["All", None, None, None, None, None, None, None, minutes, None, None]
     if has_meals:
-        columns, totals = (*COLUMNS, *MEAL_COLUMNS), [*totals, meal, minutes - meal]
+        figures += [("Meal", HOURS, meal), ("Paid", HOURS, minutes - meal)]
+        totals += [meal, minutes - meal]
+    if not wanted.only:
+        may_change = read_unsettled(wanted.selection, rules, now=now)
+        figures += unsettled_figures(*unsettled_minutes(may_change))
     return Report("Shifts", period, [Section("Shifts", columns, count, rows, totals)], figures)
 
 
@@ -128,54 +137,68 @@ def _chosen(query: Any, wanted: Wanted, rules: TimeRules) -> Any:
     return query.where(marks[wanted.only]) if wanted.only else query
 
 
+def _page(wanted: Wanted, rules: TimeRules, now: datetime, limit: int, offset: int) -> Iterable[Any]:
+    """Yield some shifts, each with its person, its job, and its id."""
+    # First which shifts stand on the page: sorted with their notes they would go through a file on disk.
+    order = _order(wanted.sort, now)
+    page = _with_others(_chosen(select(Shift.id), wanted, rules), wanted)
+    ids = page.order_by(*order).limit(limit).offset(offset or None).subquery("page")
+    query = select(*_OF_SHIFT, *_OF_PERSON, *_OF_JOB, Shift.id).select_from(Shift)
+    query = query.join(ids, ids.c.id == Shift.id).join(Shift.user).join(Shift.job).order_by(*order)
+    n, m = len(_OF_SHIFT), len(_OF_SHIFT) + len(_OF_PERSON)
+    return ((row[:n], row[n:m], row[m:-1], row[-1]) for row in db.session.execute(query))
+
+
+def _all(wanted: Wanted, rules: TimeRules, now: datetime, has_meals: bool) -> Iterable[Any]:
+    """Yield every shift by a cursor of the server, in chunks, each with its person, its job, and its meal.
+
+    People and jobs are looked up: joined, the database would sort all of their texts.
+    """
+    people = {user_id: names for user_id, *names in db.session.execute(select(User.id, *_OF_PERSON))}
+    worked_on = _chosen(select(Shift.job_id), wanted, rules)
+    rows = db.session.execute(select(Job.id, *_OF_JOB).where(Job.id.in_(worked_on)))
+    jobs = {job_id: names for job_id, *names in rows}
+    query, meal = _with_others(_chosen(select(*_OF_SHIFT), wanted, rules), wanted), null()
+    if has_meals:
+        meals = meals_by_shift(wanted.selection, rules, now=now)
+        query, meal = query.outerjoin(meals, meals.c.shift_id == Shift.id), meals.c.meal
+    query = query.add_columns(meal).order_by(*_order(wanted.sort, now))
+    for *shift, meal in db.session.execute(query.execution_options(yield_per=_CHUNK)):
+        if shift[0] in people and shift[1] in jobs:  # else it came after the file was begun
+            yield shift, people[shift[0]], jobs[shift[1]], meal
+
+
+def _with_others(query: Any, wanted: Wanted) -> Any:
+    """Join what the order needs."""
+    return query.join(Shift.user).join(Shift.job) if wanted.sort.lstrip("-") in _OF_OTHERS else query
+
+
 def _rows(
     wanted: Wanted, rules: TimeRules, now: datetime, limit: int | None, offset: int, has_meals: bool
 ) -> Iterable[Row]:
-    """Yield the lines; all of them (limit None) come by a cursor of the server, in chunks."""
-    columns = [
-        Shift.id, Shift.user_id, Shift.job_id, User.first_name, User.last_name, User.told_apart_by,
-        User.employee_number, User.department, Job.im_number, Job.general_contractor,
-        clock_minutes(Shift.started_at), clock_minutes(Shift.ended_at), _worked(now),
-        Shift.edited_at.is_not(None), Shift.assumed_at.is_not(None), Shift.note,
-    ]  # fmt: skip
-    order = _order(wanted.sort, now)
-    if limit is None:
-        meals = meals_by_shift(wanted.selection, rules, now=now) if has_meals else None
-        query = select(*columns) if meals is None else select(*columns, func.coalesce(meals.c.meal, 0))
-        query = _chosen(query, wanted, rules).join(Shift.user).join(Shift.job).order_by(*order)
-        query = query if meals is None else query.outerjoin(meals, meals.c.shift_id == Shift.id)
-        query = query.execution_options(yield_per=_CHUNK)
-    else:
-        # First which shifts stand on the page: sorted with their notes they would go through a file on disk.
-        page = _chosen(select(Shift.id), wanted, rules)
-        if wanted.sort.lstrip("-") in _OF_OTHERS:
-            page = page.join(Shift.user).join(Shift.job)
-        ids = page.order_by(*order).limit(limit).offset(offset or None).subquery("page")
-        query = select(*columns).select_from(Shift).join(ids, ids.c.id == Shift.id)
-        query = query.join(Shift.user).join(Shift.job).order_by(*order)
+    """Yield some lines with their links, or all of them (limit None) with their meals."""
+    is_page, this_minute = limit is not None, int(now.timestamp()) // 60
+    found = _all(wanted, rules, now, has_meals) if limit is None else _page(wanted, rules, now, limit, offset)
     day_of = lru_cache(_DAYS_KEPT)(lambda minute: rules.day_of(at_minute(minute)))
-    for row in db.session.execute(query):
-        yield _row(row, day_of, has_meals)
-
-
-def _row(row: Any, day_of: Callable[[int], date], has_meals: bool) -> Row:
-    (
-        shift_id, user_id, job_id, first, last, apart, employee, department, number, contractor, start, end,
-        worked, edited, assumed, note, *meal
-    ) = row  # fmt: skip
-    cells: tuple[Any, ...] = (
-        day_of(start), full_name(first, last, apart), employee, DEPARTMENTS.get(department, department),
-        number, contractor, start, end, worked,
-        marked(is_open=end is None, assumed=assumed, edited=edited), note,
-    )  # fmt: skip
-    if has_meals:
-        cells += (meal[0], worked - meal[0]) if meal else (None, None)  # a page doesn't show them
-    return Row(cells, {"shift": shift_id, "person": user_id, "job": job_id})
+    for shift, person, job, more in found:
+        user_id, job_id, start, end, edited, assumed, note = shift
+        first, last, apart, number, department = person
+        worked = (max(this_minute, start) if end is None else end) - start  # as end_or_now() has it
+        cells: tuple[Any, ...] = (
+            day_of(start), full_name(first, last, apart), number, DEPARTMENTS.get(department, department),
+            *job, start, end, worked, marked(is_open=end is None, assumed=assumed, edited=edited), note,
+        )  # fmt: skip
+        if is_page:
+            yield Row((*cells, None, None), {"shift": more, "person": user_id, "job": job_id})
+        else:
+            yield Row((*cells, more or 0, worked - (more or 0)))
 
 
 def _order(sort: str, now: datetime) -> list[Any]:
     """Return what to sort by; the latest shift comes first where that leaves a choice."""
-    latest = [Shift.started_at.desc(), Shift.id.desc()]
+    # As the index on the start has them: nothing is left to sort.
+    by_start = [Shift.started_at, Shift.user_id, Shift.job_id, Shift.ended_at, Shift.id]
+    latest = [column.desc() for column in by_start]
     columns: dict[str, list[Any]] = {
         "person": [*User.by_name()],
         "department": [User.department],
@@ -184,5 +207,5 @@ def _order(sort: str, now: datetime) -> list[Any]:
     }
     chosen = columns.get(sort.lstrip("-"))
     if chosen is None:
-        return latest if sort.startswith("-") else [Shift.started_at, Shift.id]
+        return latest if sort.startswith("-") else by_start
     return [*(column.desc() if sort.startswith("-") else column for column in chosen), *latest]

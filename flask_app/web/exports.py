@@ -5,12 +5,11 @@ length of time stands twice, as 7:32 and in a column at the right as a number of
 its period and its filters, stands in each line of a CSV and on a sheet of its own of a workbook.
 """
 
-import csv
-import io
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import islice
 from typing import IO, Any, NamedTuple
 
 import xlsxwriter
@@ -37,6 +36,7 @@ from flask_app.web.presenting import hm, stamp
 
 DECIMAL = "decimal"  # minutes as a number of hours
 _CHUNK = 500  # lines between two pieces of a CSV
+_END = "\r\n"
 _KEPT = 4096  # texts of a column that are remembered: most cells repeat
 _SHEET_MAX = 1_048_576 - 2  # lines of a sheet, without its head and its sum
 _FORMULA = "=+-@\t\r＝＋－＠"
@@ -80,30 +80,28 @@ def _csv(report: Report, *, subtotals: bool) -> Iterator[str]:
     section = report.sections[0]
     columns = file_columns(section)
     texts = [(column.place, lru_cache(_KEPT)(_text_of(column.kind))) for column in columns]
-    about = [_harmless(report.period), _harmless(report.narrowed_to)]
-    buffer = io.StringIO()
-    write = csv.writer(buffer).writerow
-    buffer.write("\ufeff")
-    write([*(_harmless(column.label) for column in columns), "Period", "Filters"])
-    for count, row in enumerate(section.lines(subtotals=subtotals), 1):
-        cells = row.cells
-        write([text(cells[place]) for place, text in texts] + about)
-        if count % _CHUNK == 0:
-            yield _taken(buffer)
-    yield _taken(buffer)
-
-
-def _taken(buffer: io.StringIO) -> str:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text
+    head = [*(column.label for column in columns), "Period", "Filters"]
+    about = "".join(f",{_quoted(_harmless(text))}" for text in (report.period, report.narrowed_to))
+    yield "\ufeff" + ",".join(_quoted(_harmless(label)) for label in head) + _END
+    lines = section.lines(subtotals=subtotals)
+    while some := list(islice(lines, _CHUNK)):
+        # Most texts are remembered, quotes and all: joined they take half the time of the csv module.
+        yield "".join(
+            ",".join([text(cells[place]) for place, text in texts]) + about + _END for cells, *_ in some
+        )
 
 
 def _text_of(kind: str) -> Callable[[Any], str]:
     """Return what writes a cell of that kind into a CSV."""
     write = _TEXTS[kind]
-    return lambda cell: "" if cell is None else write(cell)
+    return lambda cell: "" if cell is None else _quoted(write(cell))
+
+
+def _quoted(text: str) -> str:
+    """Return a text as RFC 4180 has it: in quotes where it has signs of the format's own."""
+    if '"' in text or "," in text or "\n" in text or "\r" in text:
+        return '"' + text.replace('"', '""') + '"'
+    return text
 
 
 def _harmless(text: Any) -> str:
