@@ -5,15 +5,13 @@ length of time stands twice, as 7:32 and in a column at the right as a number of
 its period and its filters, stands in each line of a CSV and on a sheet of its own of a workbook.
 """
 
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from functools import lru_cache
 from itertools import islice
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
-import xlsxwriter
-from flask import Response, send_file, stream_with_context
+from flask import Response, stream_with_context
 
 from flask_app.clock import at_minute
 from flask_app.config import settings
@@ -33,12 +31,13 @@ from flask_app.reporting.report import (
 )
 from flask_app.web.now import now
 from flask_app.web.presenting import hm, stamp
+from flask_app.web.workbook import LINES_MAX, Cell, Sheet, SheetColumn, workbook
 
 DECIMAL = "decimal"  # minutes as a number of hours
 _CHUNK = 500  # lines between two pieces of a CSV
 _END = "\r\n"
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _KEPT = 4096  # texts of a column that are remembered: most cells repeat
-_SHEET_MAX = 1_048_576 - 2  # lines of a sheet, without its head and its sum
 _FORMULA = "=+-@\t\r＝＋－＠"
 
 
@@ -130,87 +129,53 @@ _TEXTS: dict[str, Callable[[Any], str]] = {
 def as_xlsx(report: Report, name: str, *, subtotals: bool = False) -> Response:
     """Return the report as a workbook: the table, and what it is about. RuleViolation if it has too many
     lines."""
-    if any(section.count > _SHEET_MAX for section in report.sections):
+    if any(section.count + 2 > LINES_MAX for section in report.sections):
         raise RuleViolation(
             "A sheet can't have more than 1,048,576 lines. Choose fewer days, or take the CSV."
         )
-    file = tempfile.TemporaryFile()  # noqa: SIM115  # send_file closes it
-    _write_workbook(report, file, subtotals=subtotals)
-    file.seek(0)
-    return send_file(
-        file,
-        mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        as_attachment=True,
-        download_name=f"{name}.xlsx",
+    sheets = [*(_table(section, subtotals=subtotals) for section in report.sections), _about(report)]
+    answer = Response(
+        stream_with_context(workbook(sheets, [shown for shown, _, _ in _CELLS.values()])), mimetype=_XLSX
     )
+    answer.headers.set("Content-Disposition", "attachment", filename=f"{name}.xlsx")
+    return answer
 
 
-def _write_workbook(report: Report, file: IO[bytes], *, subtotals: bool) -> None:
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    book = xlsxwriter.Workbook(file, {**options, "strings_to_numbers": False})
-    formats = {kind: book.add_format({"num_format": shown}) for kind, (shown, _) in _FORMATS.items()}
-    strong = {
-        kind: book.add_format({"num_format": shown, "bold": True, "top": 1})
-        for kind, (shown, _) in _FORMATS.items()
-    }
-    head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
-    for section in report.sections:
-        sheet, columns = book.add_worksheet(section.name[:31]), file_columns(section)
-        sheet.freeze_panes(1, 1)
-        for n, column in enumerate(columns):
-            sheet.set_column(n, n, _FORMATS[column.kind][1])
-            sheet.write_string(0, n, column.label, head)
-        for line, row in enumerate(section.lines(subtotals=subtotals), 1):
-            _write_line(sheet, line, row.cells, columns, strong if row.is_group else formats)
-    _write_about(book.add_worksheet("About"), report, formats)
-    book.close()
+def _table(section: Section, *, subtotals: bool) -> Sheet:
+    columns = file_columns(section)
+    places = [column.place for column in columns]
+    lines = (
+        ([row.cells[place] for place in places], row.is_group) for row in section.lines(subtotals=subtotals)
+    )
+    return Sheet(section.name, [SheetColumn(label, *_CELLS[kind]) for label, _, kind in columns], lines)
 
 
-def _write_about(sheet: Any, report: Report, formats: Any) -> None:
-    """Write what the workbook is about, and the figures that stand over the page."""
-    lines: list[Figure] = [("Report", TEXT, report.title), ("Period", TEXT, report.period)]
-    lines += [(label, TEXT, words) for label, words in report.filters]
-    lines += [("Made", TIME, int(now().timestamp()) // 60), *report.figures]
-    sheet.set_column(0, 1, 30)
-    for line, (label, kind, value) in enumerate(lines):
-        sheet.write_string(line, 0, label, formats[TEXT])
-        _write_cell(sheet, line, 1, value, kind, formats[kind])
+def _about(report: Report) -> Sheet:
+    """Return what the workbook is about, and the figures that stand over the page."""
+    made = [("Made", TIME, int(now().timestamp()) // 60)]
+    about: list[Figure] = [("Report", TEXT, report.title), ("Period", TEXT, report.period)]
+    about += [*((label, TEXT, words) for label, words in report.filters), *made, *report.figures]
+    lines = (((label, _cell(kind, value)), False) for label, kind, value in about)
+    return Sheet("About", [SheetColumn(label, *_CELLS[TEXT]) for label in ("About", "this file")], lines)
 
 
-# Of a kind: how a spreadsheet shows it, and how wide.
-_FORMATS = {
-    TEXT: ("@", 22), WHOLE: ("0", 8), HOURS: ("[h]:mm", 10), DECIMAL: ("0.00", 10), PERCENT: ("0.0", 10),
-    DAY: ("mm/dd/yyyy", 12), TIME: ("mm/dd/yyyy hh:mm AM/PM", 20), MARKS: ("@", 20),
-}  # fmt: skip
+def _cell(kind: str, value: Any) -> Cell:
+    shown, _, of = _CELLS[kind]
+    return Cell(shown, value if value is None or isinstance(value, str) else of(value))
 
 
-def _write_line(
-    sheet: Any, line: int, cells: Sequence[Any], columns: Sequence[FileColumn], formats: Any
-) -> None:
-    for n, (_, place, kind) in enumerate(columns):
-        _write_cell(sheet, line, n, cells[place], kind, formats[kind])
-
-
-def _write_cell(sheet: Any, line: int, n: int, cell: Any, kind: str, shape: Any) -> None:
-    if cell is None or cell == "":
-        sheet.write_blank(line, n, None, shape)
-    elif isinstance(cell, str):
-        sheet.write_string(line, n, cell, shape)
-    else:
-        write, value = _CELLS[kind]
-        getattr(sheet, write)(line, n, value(cell), shape)
+# Of a kind: how a spreadsheet shows it, how wide, and what makes a cell a value there.
+_CELLS: dict[str, tuple[str, int, Callable[[Any], Any]]] = {
+    TEXT: ("@", 22, str),
+    WHOLE: ("0", 8, int),
+    HOURS: ("[h]:mm", 10, lambda minutes: minutes / 1440),  # a spreadsheet counts in days
+    DECIMAL: ("0.00", 10, lambda minutes: minutes / 60),
+    PERCENT: ("0.0", 10, float),
+    DAY: ("mm/dd/yyyy", 12, lambda day: day),
+    TIME: ("mm/dd/yyyy hh:mm AM/PM", 20, lambda minute: _local(minute)),
+    MARKS: ("@", 20, mark_words),
+}
 
 
 def _local(minute: int) -> datetime:
     return at_minute(minute).astimezone(settings().shop_timezone).replace(tzinfo=None)
-
-
-_CELLS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    WHOLE: ("write_number", int),
-    HOURS: ("write_number", lambda minutes: minutes / 1440),  # a spreadsheet counts in days
-    DECIMAL: ("write_number", lambda minutes: minutes / 60),
-    PERCENT: ("write_number", float),
-    DAY: ("write_datetime", lambda day: datetime(day.year, day.month, day.day)),  # noqa: DTZ001  # a day
-    TIME: ("write_datetime", _local),
-    MARKS: ("write_string", mark_words),
-}
