@@ -68,7 +68,8 @@ class DataverseJob:
     created_on: str
     modified_on: str
     fingerprint: str = ""
-    unread: Sequence[str] = ()  # the fields of which this reading knows nothing
+    # The fields of which this reading knows nothing. A list, as JSON gives it back: leftovers are compared.
+    unread: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +313,7 @@ def job_from(row: Row) -> Approved:
         created_on=_text(row, "createdon"),
         modified_on=_text(row, "modifiedon"),
         fingerprint=_fingerprint(row),
-        unread=tuple(field for column, field in _FIELDS.items() if column not in row),
+        unread=[field for column, field in _FIELDS.items() if column not in row],
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import (
     JSON,
@@ -185,7 +185,7 @@ class Leftover(Base):
     dataverse_id: Mapped[str] = mapped_column(exact_string(36), primary_key=True)
     im_number: Mapped[str] = mapped_column(String(255))  # as delivered, cut to fit
     reason: Mapped[str] = mapped_column(String(255))
-    row: Mapped[dict[str, str] | None] = mapped_column(
+    row: Mapped[dict[str, Any] | None] = mapped_column(
         "row_read", JSON(none_as_null=True)
     )  # None: not usable
 

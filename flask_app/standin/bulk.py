@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 from .query import context
-from .rows import check_reason, read_columns, row_key
+from .rows import NEW, check_reason, read_columns, row_key
 from .schema import ENTITY_TYPE, KEY, TABLE, Row
 from .table import Table
 from .wire import Request, Response, bad_payload
@@ -20,6 +20,8 @@ class BulkOperations:
     def create(self, request: Request, _match: "re.Match[str]") -> Response:
         """Add the rows in Targets and answer their ids."""
         targets = [read_columns(target, request.columns) for target in _targets(request)]
+        for columns in targets:
+            check_reason(columns, NEW)
         with self._table.atomically():
             ids = [self._table.insert(columns)[KEY] for columns in targets]
         name = "Microsoft.Dynamics.CRM.CreateMultipleResponse"

@@ -35,7 +35,9 @@ class RowOperations:
     def create(self, request: Request, _match: "re.Match[str]") -> Response:
         """Add a row."""
         check_options(request, ROW_OPTIONS)
-        row = self._table.insert(read_columns(request.payload(), request.columns))
+        columns = read_columns(request.payload(), request.columns)
+        check_reason(columns, NEW)
+        row = self._table.insert(columns)
         return self._written(request, row, created=True)
 
     def update(self, request: Request, match: "re.Match[str]") -> Response:
@@ -49,6 +51,7 @@ class RowOperations:
             if present and request.headers.get("If-None-Match") == "*":
                 raise already_exists()
             if not present and if_match is None:
+                check_reason(columns, NEW)
                 return self._written(request, self._table.insert({**columns, KEY: row_id}), created=True)
             check_reason(columns, self._table.get(row_id))
             return self._written(request, self._table.update(row_id, columns, if_match or "*"), created=False)
@@ -105,8 +108,10 @@ def read_columns(payload: dict[str, Any], known: Mapping[str, Column]) -> Row:
             )
         if not column.read_only:
             columns[name] = _checked(column, value)
-    check_reason(columns, {"statecode": 0, KEY: ""})
     return columns
+
+
+NEW: Row = {"statecode": 0, KEY: "(new)"}  # what a row is that is not there yet
 
 
 def check_reason(columns: Row, row: Row) -> None:

@@ -91,7 +91,12 @@ def tab_of(endpoint: str | None) -> str:
     """Return which tab a page belongs to; what only admins open is the office."""
     part = (endpoint or "").partition(".")[0]
     tabs = {"today": "today", "reports": "reports", "corrections": "shifts", "account": "", "": ""}
-    special = {"jobs.show": "jobs", "corrections.queue": "office"}
+    special = {
+        "jobs.dashboard": "jobs",
+        "jobs.show": "jobs",
+        "shifts.hours": "shifts",
+        "corrections.queue": "office",
+    }
     return special.get(endpoint or "") or tabs.get(part, "office")
 
 

@@ -219,6 +219,22 @@ def test_a_status_reason_belongs_to_its_state(caller, sent, status, many) -> Non
         assert "is not a valid status code for state code imi_jobState." in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(("reason", "status"), [(1, 400), (2, 204)])
+def test_the_reason_of_an_inactive_row_is_one_of_inactive_rows(caller, reason, status) -> None:
+    row = caller.standin.add(statecode=1)
+    answer = caller.send("PATCH", f"imi_jobs({row})", json={"statuscode": reason})
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"), [({"statecode": 1, "statuscode": 2}, 204), ({"statuscode": 2}, 400)]
+)
+def test_a_new_row_needs_a_reason_of_its_state_too(caller, sent, status) -> None:
+    assert caller.send("POST", "imi_jobs", json=sent).status_code == status
+    absent = "00000000-0000-4000-8000-000000000009"
+    assert caller.send("PATCH", f"imi_jobs({absent})", json=sent).status_code == status
+
+
 def test_the_shape_is_told_on_the_command_line() -> None:
     flags = (
         "--status text --without imi_gc --secured imi_scopesummary --no-metadata --no-read --no-member --help"

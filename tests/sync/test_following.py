@@ -333,3 +333,18 @@ def test_reading_changes_ends_where_reading_everything_does(history, sqlite_temp
                 assert state_of(apps[0]) == state_of(apps[1])
     for app in apps:
         app.extensions["engine"].dispose()
+
+
+def test_a_row_that_is_known_to_be_in_anothers_way_is_told_once_and_by_the_full_runs_only(sync, standin):
+    standin.add(imi_imnumber="4512")
+    standin.add(imi_imnumber="4512")
+    assert [len(kept_skips(sync(trigger))) for trigger in ("login", "login", "button", "login")] == [
+        1,
+        0,
+        1,
+        0,
+    ]
+
+
+def kept_skips(result):
+    return db.session.get(SyncRun, result.run_id).skips

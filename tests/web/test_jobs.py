@@ -196,3 +196,11 @@ def test_a_search_shows_the_jobs_that_match(ana, add_job, query, shown):
 
 def test_a_search_that_finds_nothing_says_so_and_shows_the_words_as_text(ana):
     assert "&lt;script&gt;" in ana.get("/jobs?q=<script>").text
+
+
+@pytest.mark.parametrize(
+    "address", ["/dashboard", "/my/hours", "/todays_activity", "/reports", "/office", "/sync"]
+)
+def test_one_tab_is_the_current_one_on_every_page(log_in, cast, address):
+    tabs = log_in("grace").get(address).text.partition('<nav class="tabs"')[2].partition("</nav>")[0]
+    assert tabs.count("aria-current") == 1
