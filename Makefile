@@ -1,20 +1,31 @@
-# `make run` serves the clock, `make test` runs every test; both install what they need into .venv first.
+# What one does with this project; `make help` lists it. Everything is installed into .venv first, once.
 PYTHON ?= python3
 BIN := .venv/bin
+# `make test COVERAGE=1` also measures branches and fails below the limit in pyproject.toml.
+COVERAGE ?=
+PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal $(if $(COVERAGE),--cov)
 
-.PHONY: run test check clean
-run: .venv/run
+.PHONY: run test check fmt clean help
+run: .venv/run ## serve the clock on http://127.0.0.1:5000 (what a bare `make` does)
 	$(BIN)/python server.py
 
-test: .venv/test
-	$(BIN)/python -m pytest -n auto --dist worksteal
+test: .venv/test ## run every test, a worker per core; with COVERAGE=1 their coverage as well
+	$(PYTEST)
 
-check: .venv/test
+check: .venv/test ## what has to hold without running it: format, style, types, complexity
+	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+fmt: .venv/test ## format the code and mend what ruff can mend by itself
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## take away what was installed and cached; the shop's data under instance/ stays
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+
+help: ## show this
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 .venv/run: requirements.txt
 	@echo "Installing what the program runs on into .venv (once)"

@@ -19,7 +19,7 @@ from flask_app.standin import Standin
 from flask_app.sync.approved_jobs import SyncResult, sync_approved_jobs
 from tests.conftest import dataverse_settings
 
-PATIENCE = 30  # seconds; far more than anything here takes on a busy machine
+PATIENCE = 120  # seconds; far more than anything here takes on a busy machine
 
 
 def connected_quietly(make_app: Callable[..., Flask], standin: Standin) -> Flask:

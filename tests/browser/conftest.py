@@ -44,13 +44,14 @@ def app(make_app: Callable[..., Flask], standin: Standin) -> Flask:
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
     """The address of the running program."""
-    server = create_server(app, host="127.0.0.1", port=0, threads=4)
+    sockets: dict[int, Any] = {}
+    server = create_server(app, map=sockets, host="127.0.0.1", port=0, threads=4)
     thread = Thread(target=server.run)
     thread.start()
     yield f"http://127.0.0.1:{server.effective_port}"
-    server.close()
-    server.trigger.close()
     server.task_dispatcher.shutdown()
+    # The thread that waits for the sockets closes them itself; it would not survive seeing them closed.
+    server.trigger.pull_trigger(lambda: [one.close() for one in list(sockets.values())])
     thread.join(timeout=10)
 
 

@@ -86,10 +86,7 @@ def running_demo(folder: Path) -> Iterator[Demo]:
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the program without anybody's data, as a fresh clone has it."""
-    folder = tmp_path_factory.mktemp("clone")
-    shutil.copy(PROJECT / "server.py", folder)
-    shutil.copytree(PROJECT / "flask_app", folder / "flask_app", ignore=shutil.ignore_patterns("__pycache__"))
-    return folder
+    return copy_program(PROJECT, tmp_path_factory.mktemp("program"))
 
 
 @pytest.fixture(scope="module")
@@ -185,19 +182,22 @@ def test_a_second_demo_on_the_same_port_leaves_the_first_one_alone(demo: Demo) -
 @pytest.fixture
 def stopped(demo: Demo, program: Path, tmp_path: Path) -> Path:
     """A copy of the demo as it is now, that nobody runs."""
-    copy_program(program, tmp_path)
-    old, new = demo.folder / "instance" / "demo", tmp_path / "instance" / "demo"
+    copy = copy_program(program, tmp_path)
+    old, new = demo.folder / "instance" / "demo", copy / "instance" / "demo"
     new.mkdir(parents=True)
     for name in ("settings.env", "imi_jobs.json"):
         shutil.copy(old / name, new)
     with closing(sqlite3.connect(old / DATABASE)) as here, closing(sqlite3.connect(new / DATABASE)) as there:
         here.backup(there)
-    return tmp_path
+    return copy
 
 
-def copy_program(program: Path, folder: Path) -> None:
-    shutil.copy(program / "server.py", folder)
-    shutil.copytree(program / "flask_app", folder / "flask_app")
+def copy_program(program: Path, folder: Path) -> Path:
+    copy = folder / "clone"  # coverage knows by this name what it is a copy of
+    copy.mkdir()
+    shutil.copy(program / "server.py", copy)
+    shutil.copytree(program / "flask_app", copy / "flask_app", ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
 
 
 def test_a_second_start_keeps_the_shop_and_makes_new_passwords(demo: Demo, stopped: Path) -> None:
@@ -226,9 +226,7 @@ def test_a_demo_that_was_killed_in_its_sync_starts_again(stopped: Path) -> None:
 
 
 def test_without_a_demo_the_commands_say_how_to_make_one(tmp_path: Path, program: Path) -> None:
-    copy_program(program, tmp_path)
-
-    ended = flask(tmp_path, "sync-jobs")
+    ended = flask(copy_program(program, tmp_path), "sync-jobs")
 
     assert ended.returncode == 3
     assert "There is no demo yet: start it with `python server.py`" in ended.stderr
