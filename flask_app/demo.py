@@ -185,7 +185,7 @@ def _work_a_day(person: User, jobs: Sequence[Job], day: date, dice: random.Rando
 
 def _punch_in(person: User, job: Job, at: datetime, dice: random.Random) -> Shift:
     note = dice.choice(_NOTES)
-    return ledger.punch_in(person, job, by=Actor(person), at=at, rules=_rules(), note=note).shift
+    return ledger.punch_in(person, job.id, by=Actor(person), at=at, rules=_rules(), note=note).shift
 
 
 def _rules() -> PunchRules:

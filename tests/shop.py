@@ -13,7 +13,7 @@ RULES = PunchRules(ZoneInfo("America/New_York"))
 def punch_in(person: User, job: Job, at: datetime, **how: object) -> Shift:
     """Punch in by oneself; return the shift that the person is on by that (or that the key began)."""
     how = {"by": Actor(person), "rules": RULES, **how}
-    return committing(lambda: ledger.punch_in(person, job, at=at, **how)).shift
+    return committing(lambda: ledger.punch_in(person, job.id, at=at, **how)).shift
 
 
 def punch_out(shift: Shift, at: datetime, **how: object) -> bool:

@@ -18,6 +18,7 @@ from flask_app.web.access import (
     current_user,
     job_or_404,
     local_path,
+    locks_me,
     login_required,
     own_shift_or_403,
     user_or_404,
@@ -39,17 +40,19 @@ def punch_in(job_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/create/shift")
+@locks_me
 @login_required
 def create() -> ResponseReturnValue:
-    job = job_or_404(_number("job_id"))
-    worker = _worker()
+    job_id, worker = _number("job_id"), _worker()
     words = {"note": request.form.get("note", ""), "key": request.form.get("punch_key", "")}
     by, at, rules = acting(), now(), punch_rules()
     try:
-        done = committing(lambda: ledger.punch_in(worker, job, by=by, at=at, rules=rules, **words))
+        done = committing(lambda: ledger.punch_in(worker, job_id, by=by, at=at, rules=rules, **words))
+    except ledger.NoSuchJob as gone:
+        abort(404, str(gone))
     except RuleViolation as refusal:
         flash(str(refusal), "error")
-        return redirect(url_for("jobs.show", job_id=job.id))
+        return redirect(url_for("jobs.show", job_id=job_id))
     flash(punched_in(done, worker), "success")
     return redirect(_back())
 
@@ -65,6 +68,7 @@ def _worker() -> User:
 
 
 @bp.post("/punch_out/<int:shift_id>")
+@locks_me
 @login_required
 def punch_out(shift_id: int) -> ResponseReturnValue:
     shift = own_shift_or_403(shift_id)

@@ -96,7 +96,7 @@ class Audit(Base):
     def write(cls, entries: Sequence[Mapping[str, object]]) -> None:
         """Write rows down as they are, in one statement: what `record` does one by one."""
         if entries:
-            db.session.execute(insert(cls), entries)
+            db.session.connection().execute(_INSERT, list(entries))
 
     @classmethod
     def of(cls, entity: str, entity_id: int) -> Sequence[Self]:
@@ -126,6 +126,9 @@ class Audit(Base):
                 )
             )
         return db.session.scalars(query).all()
+
+
+_INSERT = insert(Audit.__table__)  # type: ignore[arg-type]  # not by way of the ORM: that takes twice as long
 
 
 def as_texts(changes: Mapping[str, tuple[object, object]]) -> dict[str, list[str | None]]:

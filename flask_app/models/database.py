@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from flask_app.models.errors import Busy, ConcurrentUpdate
+from flask_app.models.mysql_pool import spare_round_trips
 
 T = TypeVar("T")
 PROJECT = Path(__file__).parents[2]  # a relative SQLite path starts here, wherever the program was started
@@ -104,7 +105,7 @@ def _tls(url: URL, ca_bundle: str | None, tls: str) -> dict[str, Any]:
 
 
 def _mysql_engine(url: URL, tls: dict[str, Any], patience: int) -> Engine:
-    return create_engine(
+    engine = create_engine(
         hide_parameters=True,  # a note or an e-mail must not stand in the log
         url=url.difference_update_query(["ssl_ca", "ssl_disabled"]).update_query_dict({"charset": "utf8mb4"}),
         connect_args={
@@ -114,12 +115,14 @@ def _mysql_engine(url: URL, tls: dict[str, Any], patience: int) -> Engine:
             "write_timeout": patience,
             "init_command": f"SET innodb_lock_wait_timeout = {LOCK_WAIT}",
         },
-        pool_pre_ping=True,
+        pool_reset_on_return=None,
         pool_recycle=280,
         pool_size=8,
         # A row read again in one transaction is read as it is now, not as it was when the page began.
         isolation_level="READ COMMITTED",
     )
+    spare_round_trips(engine)
+    return engine
 
 
 def is_retryable(error: OperationalError) -> bool:

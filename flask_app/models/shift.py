@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from typing import Any, Self
 
@@ -13,15 +14,25 @@ from sqlalchemy import (
     Computed,
     ForeignKey,
     Index,
+    Integer,
+    Select,
     String,
     Text,
+    bindparam,
     case,
     func,
-    literal,
     or_,
     select,
 )
-from sqlalchemy.orm import Mapped, aliased, contains_eager, joinedload, mapped_column, relationship
+from sqlalchemy.orm import (
+    Mapped,
+    aliased,
+    contains_eager,
+    joinedload,
+    load_only,
+    mapped_column,
+    relationship,
+)
 
 from flask_app.clock import to_minute
 from flask_app.models.database import Base, db
@@ -83,20 +94,15 @@ class Shift(Base):
         return db.session.scalar(select(cls).where(cls.open_for == user.id).options(joinedload(cls.job)))
 
     @classmethod
-    def around_punch(cls, worker: User, job_id: int, key: str | None) -> tuple[Job | None, Self | None, int]:
+    def around_punch(
+        cls, worker: User, job_id: int, key: str | None
+    ) -> tuple[Job | None, "Shift | None", int]:
         """Return what a punch in depends on: the job, locked against who closes it; the worker's last shift
         (the open one, else the one that began last) with its job; the id of the shift that `key` began, or 0.
+        Of the jobs only the number and whether they are active is read.
         """
-        its_job, other = aliased(Job), aliased(cls)  # `other`: these are asked for beside the row of `cls`
-        known = select(other.id).where(other.punch_key == literal(key, String)).scalar_subquery()
-        is_open = select(other.id).where(other.open_for == worker.id).scalar_subquery()
-        latest = select(other.id).where(other.user_id == worker.id)
-        latest = latest.order_by(other.started_at.desc(), other.id.desc()).limit(1)
-        is_last = cls.id == func.coalesce(is_open, latest.scalar_subquery())
-        query = select(Job, cls, known).select_from(Job).outerjoin(cls, is_last)
-        query = query.outerjoin(its_job, cls.job).where(Job.id == job_id).with_for_update(read=True)
-        query = query.options(contains_eager(cls.job.of_type(its_job)))
-        row = db.session.execute(query.execution_options(populate_existing=True)).one_or_none()
+        asked = {"worker_id": worker.id, "job_id": job_id, "punch_key": key}
+        row = db.session.execute(_around_punch(), asked).one_or_none()
         return (row[0], row[1], row[2] or 0) if row else (None, None, 0)
 
     @classmethod
@@ -198,3 +204,22 @@ def end_or_now(now: datetime) -> ColumnElement[Any]:
 def _open() -> ColumnElement[bool]:
     """Only open shifts, by the index on open_for: "IS NULL" on the end reads the whole table instead."""
     return Shift.open_for > 0
+
+
+@cache
+def _around_punch() -> Select[Any]:
+    """The statement of Shift.around_punch: putting it together takes longer than sending it."""
+    its_job, other = aliased(Job), aliased(Shift)  # `other`: these are asked for beside the row of the last
+    worker_id = bindparam("worker_id", type_=Integer)
+    known = select(other.id).where(other.punch_key == bindparam("punch_key", type_=String))
+    is_open = select(other.id).where(other.open_for == worker_id)
+    latest = select(other.id).where(other.user_id == worker_id)
+    latest = latest.order_by(other.started_at.desc(), other.id.desc()).limit(1)
+    is_last = Shift.id == func.coalesce(is_open.scalar_subquery(), latest.scalar_subquery())
+    query = select(Job, Shift, known.scalar_subquery()).select_from(Job).outerjoin(Shift, is_last)
+    query = query.outerjoin(its_job, Shift.job).where(Job.id == bindparam("job_id"))
+    query = query.options(
+        load_only(Job.im_number, Job.status),
+        contains_eager(Shift.job.of_type(its_job)).load_only(its_job.im_number),
+    )
+    return query.with_for_update(read=True).execution_options(populate_existing=True)

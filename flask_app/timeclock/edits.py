@@ -14,7 +14,7 @@ from flask_app.timeclock.shift_rows import (
     Assigned,
     Changed,
     Unchanged,
-    check_open,
+    checked_open,
     flush,
     insert,
     locked,
@@ -139,7 +139,7 @@ def assign(
     A begin in the minute of `at` is as good as punched, any other is marked as edited.
     """
     person, entries, ended = User.locked(person.id), [], None
-    check_open(Job.kept_open(job.id))
+    checked_open(Job.kept_open(job.id))
     edited_at = None if same_minute(begins, at) else at
     if edited_at:
         refuse_own_hours(person, by)

@@ -10,10 +10,18 @@ from flask_app.timeclock.edits import add, amend, assign, assume_end, confirm_en
 from flask_app.timeclock.entries import Actor
 from flask_app.timeclock.punches import punch_in, punch_out
 from flask_app.timeclock.shift_rows import Assigned, Changed, Punched, PunchedOut, Unchanged
-from flask_app.timeclock.shift_rules import AlreadyOn, JobClosed, Overlaps, PunchRefused, PunchRules
+from flask_app.timeclock.shift_rules import (
+    AlreadyOn,
+    JobClosed,
+    NoSuchJob,
+    Overlaps,
+    PunchRefused,
+    PunchRules,
+)
 
 __all__ = [
-    "Actor", "AlreadyOn", "Assigned", "Changed", "JobClosed", "Overlaps", "PunchRefused", "PunchRules",
+    "Actor", "AlreadyOn", "Assigned", "Changed", "JobClosed", "NoSuchJob", "Overlaps", "PunchRefused",
+    "PunchRules",
     "Punched", "PunchedOut", "Unchanged", "add", "amend", "assign", "assume_end", "confirm_end", "delete",
     "punch_in", "punch_out",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from flask_app.models.shift import Shift
 from flask_app.models.shop_rules import DepartmentRule
 from flask_app.models.user import User
 from flask_app.timeclock.entries import Actor, Entry, facts, write
-from flask_app.timeclock.shift_rows import Punched, PunchedOut, Unchanged, check_open, flush, insert, locked
+from flask_app.timeclock.shift_rows import Punched, PunchedOut, Unchanged, checked_open, flush, insert, locked
 from flask_app.timeclock.shift_rules import (
     AlreadyOn,
     PunchRefused,
@@ -24,7 +24,7 @@ TOO_LONG = "The punch came more than {} hours after the start, so the end is ass
 
 def punch_in(
     worker: User,
-    job: Job,
+    job_id: int,
     *,
     by: Actor,
     at: datetime,
@@ -32,7 +32,7 @@ def punch_in(
     note: str = "",
     key: str = "",
 ) -> Punched | Unchanged:
-    """Punch `worker` in on `job`, ending at the same instant what was open.
+    """Punch `worker` in on a job, ending at the same instant what was open.
 
     The same `key` (a form's own) again changes nothing. A shift that was open for longer than the rules
     believe gets an assumed end; an assumed end of a shift that isn't older than that gives way to the punch.
@@ -40,12 +40,12 @@ def punch_in(
     """
     note, punch_key = checked_note(note), checked_key(key)
     worker = User.locked(worker.id)
-    found, last, known = Shift.around_punch(worker, job.id, punch_key)
+    found, last, known = Shift.around_punch(worker, job_id, punch_key)
     if known:
         return _repeated(known, worker, last)
     if not worker.is_active:
         raise PunchRefused(f"{worker.name}'s account isn't active. Ask an admin.")
-    check_open(found)
+    job = checked_open(found)
     begins, ended, was_assumed = at, None, last is not None and last.assumed_at is not None
     entries: list[Entry] = []
     if last is not None:

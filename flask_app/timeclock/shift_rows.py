@@ -13,7 +13,7 @@ from flask_app.models.job import Job
 from flask_app.models.shift import Shift
 from flask_app.models.user import User
 from flask_app.timeclock.entries import Actor
-from flask_app.timeclock.shift_rules import JobClosed
+from flask_app.timeclock.shift_rules import JobClosed, NoSuchJob
 
 DELETED_MEANWHILE = "This shift was deleted meanwhile."
 CHANGED_MEANWHILE = "This shift was changed a moment ago. Look at it again before you change it."
@@ -103,9 +103,10 @@ def refuse_own_hours(person: User, by: Actor) -> None:
         raise OwnHours("Another admin has to decide about your own hours.")
 
 
-def check_open(job: Job | None) -> None:
-    """Raise JobClosed unless shifts can be begun on `job`, which is locked against whoever closes it."""
+def checked_open(job: Job | None) -> Job:
+    """Return `job`, locked against whoever closes it; raise JobClosed if no shift can begin on it."""
     if job is None:
-        raise JobClosed("There is no such job any more. Choose another.")
+        raise NoSuchJob("There is no such job. It may have been removed.")
     if not job.is_active:
         raise JobClosed(f"Job {job.im_number} is closed. Choose another, or ask an admin to open it.")
+    return job

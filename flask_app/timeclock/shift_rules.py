@@ -28,6 +28,10 @@ class JobClosed(PunchRefused):
     """The job is not on the active board."""
 
 
+class NoSuchJob(PunchRefused):
+    """The job is not there."""
+
+
 class AlreadyOn(PunchRefused):
     """The worker is on this very job already."""
 

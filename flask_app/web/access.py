@@ -5,7 +5,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from flask import abort, flash, g, redirect, request, url_for
+from flask import abort, current_app, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_app.models import Base, Correction, Job, Shift, SyncRun, User, db
@@ -23,7 +23,8 @@ View = Callable[P, ResponseReturnValue]
 def me() -> User | None:
     """Return who is logged in, or None."""
     if "me" not in g:
-        g.me = session_user(now=now())
+        view = current_app.view_functions.get(request.endpoint or "")
+        g.me = session_user(now=now(), locked=getattr(view, "locks_me", False))
     user: User | None = g.me
     return user
 
@@ -45,6 +46,12 @@ def my_shift() -> Shift | None:
         g.my_shift = Shift.open_of(user) if user else None
     shift: Shift | None = g.my_shift
     return shift
+
+
+def locks_me(view: View[P]) -> View[P]:
+    """Let whoever asks be locked as they are looked up: for views that change their hours."""
+    view.locks_me = True  # type: ignore[attr-defined]
+    return view
 
 
 def login_required(view: View[P]) -> View[P]:

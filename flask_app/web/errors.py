@@ -1,6 +1,6 @@
 """Error pages: what happened and what to do, as a page or, for a script, as JSON."""
 
-from flask import Flask, current_app, g, jsonify, render_template
+from flask import Flask, current_app, flash, g, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError
@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from flask_app.models.database import BUSY, breaks_rule, is_lock_wait
 from flask_app.models.errors import Busy
-from flask_app.web.access import wants_json
+from flask_app.web.access import local_path, wants_json
 from flask_app.web.drafts import drawn_again
 
 _TITLES = {
@@ -80,8 +80,11 @@ def _is_outage(error: DBAPIError) -> bool:
 
 
 def _busy(error: Busy) -> ResponseReturnValue:
-    """A lock that was not given where no page is there to say it."""
-    return _answer(503, str(error), "Somebody was faster")
+    """A lock that was not given where no page is there to say it: back to where the button was."""
+    if wants_json() or request.method != "POST":
+        return _answer(503, str(error), "Somebody was faster")
+    flash(str(error), "error")
+    return redirect(local_path(request.form.get("next", "")) or url_for("jobs.dashboard"))
 
 
 def _answer(code: int, text: str, title: str = "") -> ResponseReturnValue:

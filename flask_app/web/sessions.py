@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from flask import Flask, Request, g, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import BadSignature
+from sqlalchemy.exc import NoResultFound
 
 from flask_app.models import User, db
 
@@ -45,11 +46,15 @@ def close_session() -> None:
     session.clear()
 
 
-def session_user(*, now: datetime) -> User | None:
-    """Return who is logged in, or None; a session that has ended is cleared."""
+def session_user(*, now: datetime, locked: bool = False) -> User | None:
+    """Return who is logged in, or None; a session that has ended is cleared.
+
+    `locked`: they stay locked until what this request changes is committed, so that the ledger needn't ask
+    for the same person again.
+    """
     if "user_id" not in session:
         return None
-    user = db.session.get(User, session["user_id"])
+    user = _locked(session["user_id"]) if locked else db.session.get(User, session["user_id"])
     if user is None or not user.is_active or session.get("epoch") != user.epoch or _has_ended(user, now):
         g.whose = session["user_id"]  # a form that they sent is kept for them alone
         session.clear()
@@ -57,6 +62,13 @@ def session_user(*, now: datetime) -> User | None:
     if _stamp(now) - session["seen"] >= _SEEN_EVERY.total_seconds():
         session["seen"] = _stamp(now)
     return user
+
+
+def _locked(user_id: int) -> User | None:
+    try:
+        return User.locked(user_id)
+    except NoResultFound:
+        return None
 
 
 def _has_ended(user: User, now: datetime) -> bool:

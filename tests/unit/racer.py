@@ -65,7 +65,7 @@ def corrections(user_id: int, admin_id: int, job_id: int, times: int, seed: int)
         one = dice.choice(mine) if mine else None
         works = [lambda w=worker, s=start, e=end, h=how: ledger.add(w, job, s, e, **h)]
         works += [lambda m=one, s=start, e=end, h=how: ledger.amend(m, s, e, job, **h)] if one else []
-        works += [lambda w=worker: ledger.punch_in(w, job, by=Actor(w), at=utc_now(), rules=shop.RULES)]
+        works += [lambda w=worker: ledger.punch_in(w, job.id, by=Actor(w), at=utc_now(), rules=shop.RULES)]
         taken += succeeds(dice.choice(works))
         db.session.rollback()
     return taken
@@ -95,7 +95,7 @@ def office(user_id: int, admin_id: int, first: int, second: int, times: int, see
 
 OFFICE: dict[str, Callable[..., object]] = {
     "punch in": lambda worker, one, job, by, *times: ledger.punch_in(
-        worker, job, by=by, at=utc_now(), rules=shop.RULES
+        worker, job.id, by=by, at=utc_now(), rules=shop.RULES
     ),
     "punch out": lambda worker, one, job, by, *times: ledger.punch_out(
         one, by=by, at=utc_now(), rules=shop.RULES

@@ -36,7 +36,7 @@ def shop(app_context, cast, add_job) -> tuple[User, User, Job, Job]:
 
 def punched(worker: User, job: Job, at: datetime, **how: object):
     how = {"by": Actor(worker), "rules": RULES, **how}
-    return committing(lambda: ledger.punch_in(worker, job, at=at, **how))
+    return committing(lambda: ledger.punch_in(worker, job.id, at=at, **how))
 
 
 def assume(shift: Shift, end: datetime, at: datetime) -> None:
