@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, literal, select, union_all
 
 from flask_app.clock import day_bounds, week_start
 from flask_app.im_number import order_key
@@ -16,7 +16,18 @@ from flask_app.models.shift import Shift, end_or_now
 from flask_app.models.shop_rules import Holiday
 from flask_app.models.types import clock_minutes, plain
 from flask_app.reporting.hours import Selection, as_date, pieces
-from flask_app.reporting.report import DAY, HOURS, PERCENT, WHOLE, Column, Report, Row, listed
+from flask_app.reporting.report import (
+    DAY,
+    HOURS,
+    PERCENT,
+    UNSETTLED_COLUMNS,
+    WHOLE,
+    Column,
+    Report,
+    Row,
+    listed,
+    unsettled_figures,
+)
 from flask_app.reporting.timesheet import TimeRules
 
 PACE_DAYS = 10  # working days, the last that are over, on which a job's pace is measured
@@ -27,6 +38,7 @@ COLUMNS = (
     Column("Estimate", HOURS), Column("Worked", HOURS, sort="worked"), Column("Used %", PERCENT, sort="used"),
     Column("Left", HOURS), Column("Last 10 working days", HOURS, sort="pace"),
     Column("Of them on it", WHOLE), Column("A day", HOURS), Column("Done by", DAY), Column("Says"),
+    *UNSETTLED_COLUMNS,
 )  # fmt: skip
 
 
@@ -91,30 +103,21 @@ def jobs_report(
 ) -> Report:
     """Return the jobs of a board with their figures: those over the estimate first, then nearly over ones."""
     pace = read_pace(rules.day_of(now))
-    work = read_work(pace, rules, now=now, of=_on_board(status))
+    work, unsettled = read_work(pace, rules, now=now, of=_on_board(status)), _unsettled(now)
     rows = []
     for job_id, number, contractor, estimated in _jobs(status, words):
         one = figures_of(estimated, work.get(job_id, Work()), pace)
-        rows.append((one, _row(job_id, number, contractor, one)))
+        rows.append((one, _row(job_id, number, contractor, one, unsettled.get(job_id, (0, 0)))))
     rows.sort(key=_order(sort), reverse=sort.startswith("-"))
     over = sum(one.says == "Over" for one, _ in rows)
     nearly = sum(one.says == "Nearly over" for one, _ in rows)
     figures = [("Jobs", WHOLE, len(rows)), ("Over the estimate", WHOLE, over), ("Nearly over", WHOLE, nearly)]
     worked_in_all = sum(one.worked for one, _ in rows)
     figures += [("Worked", HOURS, worked_in_all)]
-    totals = [
-        "All",
-        "",
-        None,
-        worked_in_all,
-        None,
-        None,
-        sum(one.lately for one, _ in rows),
-        None,
-        None,
-        None,
-        "",
-    ]
+    open_in_all, assumed_in_all = (sum(row.cells[n] for _, row in rows) for n in (-2, -1))
+    figures += unsettled_figures(open_in_all, assumed_in_all)
+    totals = ["All", None, None, worked_in_all, None, None, sum(one.lately for one, _ in rows)]
+    totals += [None, None, None, None, open_in_all, assumed_in_all]
     return Report("Jobs", "Up to now", [listed("Jobs", COLUMNS, [row for _, row in rows], totals)], figures)
 
 
@@ -195,10 +198,21 @@ def _jobs(status: str, words: str) -> Any:
     return db.session.execute(query.order_by(Job.im_order, Job.id))
 
 
-def _row(job_id: int, number: str, contractor: str, one: JobFigures) -> Row:
+def _unsettled(now: datetime) -> dict[int, tuple[int, int]]:
+    """Return (minutes of open shifts, minutes of assumed ends) of the jobs that have any; few shifts."""
+    minutes = clock_minutes(end_or_now(now)) - clock_minutes(Shift.started_at)
+    by_job: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+    is_open = select(Shift.job_id, minutes, literal(0)).where(Shift.open_for > 0)
+    is_assumed = select(Shift.job_id, minutes, literal(1)).where(Shift.assumed_at.is_not(None))
+    for job_id, worked, kind in db.session.execute(union_all(is_open, is_assumed)):
+        by_job[job_id][kind] += worked
+    return {job_id: (sums[0], sums[1]) for job_id, sums in by_job.items()}
+
+
+def _row(job_id: int, number: str, contractor: str, one: JobFigures, unsettled: tuple[int, int]) -> Row:
     cells = (
         number, contractor, one.estimate, one.worked, one.used, one.left, one.lately,
-        one.days if one.lately else None, one.a_day, one.done_by, one.says,
+        one.days if one.lately else None, one.a_day, one.done_by, one.says, *unsettled,
     )  # fmt: skip
     return Row(cells, {"job": job_id})
 

@@ -78,3 +78,8 @@ def test_job_numbers_stand_in_the_order_of_the_numbers(app, cast, grace, add_job
         table = page[page.index("<tbody") :] if not form else page
         places = {number: re.search(rf"\b{re.escape(number)}(?!\d)", table) for number in NUMBERS}
         assert sorted(NUMBERS, key=lambda number: places[number].start()) == expected
+
+
+def test_a_print_says_what_it_was_narrowed_to(grace):
+    page = grace.get("/reports/shifts?preset=week&department=CUT_SHOP&only=open&format=print")
+    assert "Department: Cut shop; Only: On the clock" in page.text
