@@ -10,6 +10,7 @@ from flask_app.models import Job, Shift, User, committing, db
 from flask_app.timeclock import ledger
 from flask_app.timeclock.clock_out import BY_ITSELF
 from tests.browser.conftest import DESKTOP, log_in
+from tests.conftest import PASSWORD
 from tests.shop import punch_in, punch_out
 
 pytestmark = pytest.mark.browser
@@ -157,3 +158,17 @@ def test_a_report_keeps_its_state_in_its_address(open_browser, punch):
     with office.expect_download() as download:
         office.get_by_role("link", name="CSV").click()
     assert download.value.suggested_filename.startswith("shifts ")
+
+
+def test_a_person_is_found_without_the_accents_of_the_name(app, open_browser, cast):
+    form = {"first_name": "José", "last_name": "Núñez-Łuk", "department": "CUT_SHOP", "password": PASSWORD}
+    with app.app_context():
+        committing(lambda: User.create({**form, "email": "jn@shop.example"}, at=utc_now(), approved=True))
+    office = open_browser()
+    log_in(office, "grace")
+    office.goto("/manage_users")
+    rows = office.locator("#people [data-row]").filter(visible=True)
+    for search in ("jose nunez", "LUK", "josé"):
+        office.get_by_label("Find by").fill(search)
+        expect(rows).to_have_count(1)
+        expect(rows).to_contain_text("José Núñez-Łuk")

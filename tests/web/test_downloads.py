@@ -6,11 +6,13 @@ import sys
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 
 from flask_app.models import Shift, User, committing, db
 from flask_app.models.database import PROJECT, make_engine
 from tests.conftest import NOW, PASSWORD
+from tests.web.test_reports import REPORTS
+from tests.web.test_statements import PAGES
 
 LINES = 2500  # several pieces of a download
 PATH = "/reports/shifts?from=2026-01-01&to=2026-12-30&format=csv"
@@ -49,6 +51,21 @@ def test_a_punch_gets_through_while_another_process_is_in_the_middle_of_a_downlo
     assert lines > LINES
     with app.app_context():
         assert Shift.open_of(db.session.get_one(User, cast.luis)) is not None
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # where one writer shuts out the others
+def test_no_page_and_no_file_waits_for_a_writer(app, database_url, cast, many_shifts, log_in):
+    grace = log_in("grace")
+    with app.app_context():
+        shift = db.session.scalar(select(Shift.id).limit(1))
+    files = [f"/reports/{report}?format={form}" for report in REPORTS for form in ("csv", "xlsx", "print")]
+    engine = make_engine(database_url)
+    with engine.connect() as writer:
+        writer.execute(text("UPDATE users SET epoch = epoch"))
+        for page in (*PAGES, *files, "/healthz", "/"):
+            answer = grace.get(page.format(job=many_shifts, shift=shift), buffered=True)
+            assert answer.status_code in (200, 302), page
+    engine.dispose()
 
 
 def assert_nothing_is_locked(url: str) -> None:
