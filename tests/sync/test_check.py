@@ -249,7 +249,7 @@ def test_the_first_admin_is_led_to_the_check_until_a_sync_has_worked(
 ) -> None:
     standin.add()
     grace, ana = log_in("grace"), log_in("ana")
-    for address in ("/dashboard", "/sync"):
+    for address in ("/dashboard", "/office", "/sync"):
         assert "No sync has worked yet" in words(grace.get(address).text)
     assert "No sync has worked yet" not in words(ana.get("/dashboard").text)
 
@@ -258,7 +258,7 @@ def test_the_first_admin_is_led_to_the_check_until_a_sync_has_worked(
     assert "Approved rows: 1. New jobs among them: 1." in page
 
     sync(app)
-    for address in ("/dashboard", "/sync"):
+    for address in ("/dashboard", "/office", "/sync"):
         assert "No sync has worked yet" not in words(grace.get(address).text)
 
 
