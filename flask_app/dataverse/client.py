@@ -181,10 +181,18 @@ class DataverseClient:
         """Return the ids of the caller as Dataverse knows it: UserId, BusinessUnitId, OrganizationId."""
         return self._object(self._answer(self._request("GET", f"{self._api}/WhoAmI", {}), self._call()))
 
-    def get(self, entity_set: str, record_id: str, *, select: Sequence[str] = ()) -> Row | None:
+    def get(
+        self,
+        entity_set: str,
+        record_id: str,
+        *,
+        select: Sequence[str] = (),
+        statistics: CallStatistics | None = None,
+    ) -> Row | None:
         """Return one record, or None if Dataverse says that it has no record of this id."""
         address = self._address(entity_set, record_id) + _options({"$select": ",".join(select)})
-        answer = self._answer(self._request("GET", address, {"Prefer": _annotations()}), self._call())
+        request = self._request("GET", address, {"Prefer": _annotations()})
+        answer = self._answer(request, self._call(statistics))
         if _is_no_such_record(answer):
             return None
         return self._object(answer)

@@ -14,6 +14,7 @@ from flask_app.dataverse.client import FORMATTED, CallStatistics, DataverseClien
 from flask_app.dataverse.contract import APPROVED_STATUS, ENTITY_SET, SUBMITTAL_LABELS, TABLE
 from flask_app.dataverse.errors import DataverseProtocolError, DataverseRefused
 from flask_app.dataverse.table import (
+    ID,
     MODIFIED,
     NUMBER,
     STATE,
@@ -33,6 +34,7 @@ LONGEST_TEXT = 4000  # MySQL's TEXT holds four times that in any script
 
 APPROVED = "approved"
 COUNT_LIMIT = 5000  # Dataverse counts no further
+_MOST_ASKED_ALONE = 100  # rows in one reading, a request each: a sync has to end
 _IDS_AT_ONCE = 40  # in one filter: an address should stay well below Dataverse's 32 KB
 _TAKEN_OVER = ("imi_imnumber", "imi_gc", "imi_scopesummary", "imi_jobnameaddress")
 # The fields of a job that follow, by their columns.
@@ -119,6 +121,8 @@ class DataverseService:
         self._shape = shape
         # The fields whose column came empty on every row of the last full reading: nobody knows their text.
         self.blank_fields: list[str] = []
+        # The same, however few rows there were: nobody knows whether their text was taken out or is hidden.
+        self.empty_fields: list[str] = []
 
     @classmethod
     def connect(
@@ -190,17 +194,39 @@ class DataverseService:
     def upstream_states(
         self, ids: Sequence[str], statistics: CallStatistics | None = None
     ) -> Iterator[dict[str, str]]:
-        """Map each id to "approved", "not_approved", "deactivated", or "deleted" if there is no such row.
+        """Map each id to how its row stands: "approved", "not_approved", "deactivated", "deleted", "missing".
 
-        Yields some of them at a time, one request each.
+        "deleted" only if Dataverse answers 404 to a request for that row alone, "missing" if it is not in a
+        list and that is not known: the application user may not be allowed to see it. Yields some of them at
+        a time, one request each.
         """
+        alone: list[str] = []
         for first in range(0, len(ids), _IDS_AT_ONCE):
             some = ids[first : first + _IDS_AT_ONCE]
             wanted = " or ".join(f"imi_jobid eq {UUID(row_id)}" for row_id in some)
             rows = [row for page in self._pages(_always(wanted), statistics) for row in page]
             _refuse_hidden_status(rows)
             found = {_text(row, "imi_jobid").lower(): _upstream_state(row) for row in rows}
-            yield {row_id: found.get(row_id, "deleted") for row_id in some}
+            alone += [row_id for row_id in some if row_id not in found]
+            yield {row_id: found[row_id] for row_id in some if row_id in found}
+        for row_id in alone[:_MOST_ASKED_ALONE]:
+            yield {row_id: self._state_alone(row_id, statistics)}
+        yield dict.fromkeys(alone[_MOST_ASKED_ALONE:], "missing")
+
+    def _state_alone(self, row_id: str, statistics: CallStatistics | None) -> str:
+        """Return how a row stands that no list shows."""
+
+        def row(shape: TableShape) -> Row | None:
+            columns = [name for name in (ID, STATUS, STATE) if name in shape.columns]
+            return self._client.get(ENTITY_SET, row_id, select=columns, statistics=statistics)
+
+        try:
+            found = self._ask(row, statistics)
+        except DataverseRefused as refusal:
+            if refusal.status != 403:
+                raise
+            return "missing"  # there may be such a row, but not for the application user's eyes
+        return "deleted" if found is None else _upstream_state(found)
 
     def warnings(self) -> list[str]:
         """Return what is amiss with the table, as far as it is known by now, in sentences."""
@@ -217,6 +243,7 @@ class DataverseService:
             raise hidden_column(STATUS)
         if blanks.has(NUMBER):
             raise hidden_column(NUMBER)
+        self.empty_fields = [field for column, field in _FIELDS.items() if blanks.has(column, from_rows=1)]
         secured = self._shape.secured if self._shape else frozenset()
         self.blank_fields = [
             field

@@ -9,6 +9,7 @@ from flask_app.models.job import Job
 from flask_app.models.login_attempt import LoginAttempt
 from flask_app.models.shift import Shift
 from flask_app.models.shop_rules import DepartmentRule, Holiday
+from flask_app.models.sync_hold import SyncHold
 from flask_app.models.sync_run import SyncRun, SyncSkip
 from flask_app.models.task_run import TaskRun
 from flask_app.models.user import User
@@ -16,5 +17,6 @@ from flask_app.models.working_week import WorkingWeek
 
 __all__ = [
     "AdoptedRow", "Audit", "Base", "Correction", "DepartmentRule", "Dismissal", "Holiday", "Job",
-    "LoginAttempt", "Shift", "SyncRun", "SyncSkip", "TaskRun", "User", "WorkingWeek", "committing", "db",
+    "LoginAttempt", "Shift", "SyncHold", "SyncRun", "SyncSkip", "TaskRun", "User", "WorkingWeek",
+    "committing", "db",
 ]  # fmt: skip

@@ -35,6 +35,8 @@ IM_NUMBER_MAX = LONGEST
 FOLLOWED = ("general_contractor", "job_scope", "job_name_address")
 # How that row stands there.
 APPROVED, NOT_APPROVED, DEACTIVATED, DELETED = "approved", "not_approved", "deactivated", "deleted"
+MISSING = "missing"  # Dataverse does not show it, but has not said that it does not exist
+GONE_STATES = (NOT_APPROVED, DEACTIVATED, DELETED, MISSING)
 MAX_ESTIMATE = 999_999.0
 
 
@@ -56,6 +58,8 @@ class Job(Numbered, Base):
         "dataverse_standing", String(20), default=""
     )  # "": not from there
     dataverse_since: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when `upstream_state` was lost
+    # When it was approved again although the shop had closed it, until somebody has decided about it.
+    returned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     fingerprint: Mapped[str] = mapped_column("dataverse_fingerprint", String(24), default="")
     # Field -> what Dataverse says, for the fields that are the shop's own by now.
     dataverse_says: Mapped[dict[str, str]] = mapped_column(FieldTexts, nullable=True, default=dict)
@@ -86,6 +90,8 @@ class Job(Numbered, Base):
             if self.dataverse_id and (field in FOLLOWED or field == "im_number"):
                 self._make_own(field)
             setattr(self, field, value)
+        if "status" in values:
+            self.returned_at = None
         self.updated_at = at
         self._drop_same_number()
         self._flush_number(key)
@@ -145,9 +151,27 @@ class Job(Numbered, Base):
     @classmethod
     def gone_but_active(cls, *, limit: int = 200) -> Sequence[Self]:
         """The jobs on the active board that are not approved in Dataverse any more, the latest first."""
-        rule = (cls.status == ACTIVE, cls.upstream_state.in_((NOT_APPROVED, DEACTIVATED, DELETED)))
+        rule = (cls.status == ACTIVE, cls.upstream_state.in_(GONE_STATES))
         query = select(cls).where(*rule).order_by(cls.dataverse_since.desc(), cls.id).limit(limit)
         return db.session.scalars(query).all()
+
+    @classmethod
+    def returned_but_closed(cls, *, limit: int = 200) -> Sequence[Self]:
+        """The jobs that Dataverse has approved again after the shop had closed them, the latest first."""
+        rule = (cls.status == INACTIVE, cls.upstream_state == APPROVED, cls.returned_at.is_not(None))
+        query = select(cls).where(*rule).order_by(cls.returned_at.desc(), cls.id).limit(limit)
+        return db.session.scalars(query).all()
+
+    @classmethod
+    def numbered_otherwise(cls, *, limit: int = 200) -> Sequence[Self]:
+        """The jobs on the active board that have another number in Dataverse, by their numbers."""
+        rule = (cls.status == ACTIVE, cls.dataverse_says.is_not(None), cls.upstream_state == APPROVED)
+        found = db.session.scalars(select(cls).where(*rule).order_by(cls.im_order, cls.id))
+        return [job for job in found if "im_number" in job.dataverse_says][:limit]
+
+    def stay_closed(self) -> None:
+        """It was approved again, and somebody has seen that it is to stay closed."""
+        self.returned_at = None
 
     @classmethod
     def board(cls, *, status: int, search: str = "", page: int = 1, per_page: int = 20) -> "JobPage":

@@ -67,6 +67,8 @@ class SyncRun(Base):
     updated: Mapped[int] = mapped_column(default=0)
     linked: Mapped[int] = mapped_column(default=0)
     gone: Mapped[int] = mapped_column(default=0)
+    returned: Mapped[int] = mapped_column(default=0)  # approved again
+    held: Mapped[int] = mapped_column(default=0)  # changes held back until an admin has looked, see SyncHold
     skipped: Mapped[int] = mapped_column(default=0)
     seconds: Mapped[float] = mapped_column(default=0.0)
     running_slot: Mapped[int | None] = mapped_column(

@@ -15,9 +15,12 @@ from flask_app.config import settings
 from flask_app.dataverse.errors import DataverseClientError
 from flask_app.dataverse.retries import CallStatistics
 from flask_app.dataverse.service import DataverseService, InvalidRow
-from flask_app.models import SyncRun, committing, db
+from flask_app.models import SyncHold, SyncRun, committing, db
 from flask_app.models.errors import ConcurrentUpdate
 from flask_app.models.sync_run import FAILED, SUCCEEDED
+from flask_app.sync.decision import said_by
+from flask_app.sync.following import have_text
+from flask_app.sync.holding import BLANK
 from flask_app.sync.plan import Plan, known, plan_for
 from flask_app.sync.reading import ChangeSet, Snapshot, read_changes, read_everything, watermark
 
@@ -61,6 +64,8 @@ class SyncResult:
     updated: int = 0
     linked: int = 0
     gone: int = 0
+    returned: int = 0
+    held: int = 0
     skipped: Sequence[InvalidRow] = field(default=())
 
 
@@ -177,11 +182,29 @@ def _take(trigger: str, user_id: int | None, not_within: timedelta | None) -> Sy
 def _gather(run: _Running, service: DataverseService) -> ChangeSet:
     """Read what is new; no transaction is open while Dataverse takes its time."""
     before, last = _known(), _last_watermark()
-    if run.row.trigger == "login" and last is not None:
+    if run.row.trigger == "login" and last is not None and not _is_held():
         news = read_changes(service, before, run.statistics, run.hold, since=last)
-        if news is not None:
+        if news is not None and not _blanks_a_field(news):
             return news
     return read_everything(service, before, run.statistics, run.hold)
+
+
+def _is_held() -> bool:
+    """Whether something is held back: only a reading of everything tells whether it is still so."""
+    is_held = bool(SyncHold.current())
+    db.session.commit()
+    return is_held
+
+
+def _blanks_a_field(news: ChangeSet) -> bool:
+    """Whether a change would blank a field: only all rows together show whether to believe it."""
+    blanks = {
+        name: [row.dataverse_id for row in news.rows.values() if said_by(row).get(name) == blank]
+        for name, blank in BLANK.items()
+    }
+    found = any(have_text(name, BLANK[name], ids) for name, ids in blanks.items())
+    db.session.commit()
+    return found
 
 
 def _known() -> Snapshot:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from flask_app.models.database import db
 from flask_app.models.errors import ConcurrentUpdate
-from flask_app.models.job import ACTIVE, APPROVED, DATAVERSE, FOLLOWED, Job
+from flask_app.models.job import ACTIVE, APPROVED, DATAVERSE, FOLLOWED, INACTIVE, Job
 
 T = TypeVar("T")
 
@@ -73,6 +73,29 @@ def _rules(dataverse_ids: Sequence[str], im_keys: Sequence[str]) -> Iterator[Col
         yield Job.dataverse_id.in_(chunk)
     for chunk in _chunks(im_keys, CHUNK):
         yield Job.im_key.in_(chunk)
+
+
+def followed() -> int:
+    """Return how many jobs follow an approved row."""
+    query = select(func.count()).where(Job.upstream_state == APPROVED, Job.dataverse_id.is_not(None))
+    return db.session.scalar(query) or 0
+
+
+def have_text(field: str, without: str, dataverse_ids: Sequence[str]) -> bool:
+    """Whether any job that follows one of the rows says something in `field` other than `without`."""
+    column = getattr(Job, field)
+    rule = (column.not_in(("", without)), Job.upstream_state == APPROVED)
+    return any(
+        db.session.scalar(select(Job.id).where(Job.dataverse_id.in_(chunk), *rule).limit(1)) is not None
+        for chunk in _chunks(dataverse_ids, CHUNK)
+    )
+
+
+def note_returned(job_ids: Sequence[int], *, at: datetime) -> None:
+    """Note of the jobs that are approved again since when, if the shop has closed them."""
+    for chunk in _chunks(job_ids, CHUNK):
+        closed = update(Job).where(Job.id.in_(chunk), Job.status == INACTIVE)
+        db.session.execute(closed.values(returned_at=at), execution_options={"synchronize_session": False})
 
 
 def insert_jobs(rows: Sequence[Mapping[str, object]], *, at: datetime) -> None:

@@ -6,11 +6,26 @@ from datetime import datetime
 
 from flask_app.dataverse.service import DataverseJob, InvalidRow, is_guid
 from flask_app.im_number import im_key, order_key
+from flask_app.models.sync_hold import DISMISSED, GONE, OPEN, SyncHold
 from flask_app.models.sync_run import Leftover, SyncChange, SyncSkip, write_ledger
 from flask_app.sync.decision import Change, Decision, decide, values_of
-from flask_app.sync.following import fingerprints, insert_jobs, states, update_jobs
+from flask_app.sync.following import (
+    fingerprints,
+    followed,
+    insert_jobs,
+    note_returned,
+    states,
+    update_jobs,
+)
+from flask_app.sync.holding import Held, Holding, Standing, hold_back
 from flask_app.sync.reading import ChangeSet, Snapshot
 
+HELD_WORDS = {
+    GONE: "Dataverse says that {count} of {out_of} jobs are not approved any more.",
+    "general_contractor": "Dataverse has no general contractor any more for {count} of {out_of} jobs.",
+    "job_scope": "Dataverse has no scope any more for {count} of {out_of} jobs.",
+    "job_name_address": "Dataverse has no name and address any more for {count} of {out_of} jobs.",
+}
 _MOST_KEPT = 2000  # rows of the ledger per run and kind; the counts are always of all
 
 
@@ -24,6 +39,7 @@ class Plan:
     """What a sync does. `skipped`: all rows that can't be jobs; `news_of_skipped`: those not known yet."""
 
     decision: Decision
+    holding: Holding
     already_there: int
     is_full: bool
     skipped: Sequence[InvalidRow]
@@ -45,6 +61,7 @@ class Plan:
                 Change(job.id, job.im_number, "upstream_state", "approved", job.upstream_state)
                 for job in decision.gone
             ),
+            *decision.returned,
             *decision.changes,
         ]
 
@@ -54,6 +71,8 @@ class Plan:
             "already_there": self.already_there,
             "updated": len({change.job_id for change in self.decision.changes}),
             "linked": len(self.decision.linked),
+            "returned": len(self.decision.returned),
+            "held": sum(len(one.job_ids) for one in self.holding.held if one.state == OPEN),
             "gone": len(self.decision.gone),
         }
 
@@ -61,6 +80,8 @@ class Plan:
         """Write all of it; the caller commits."""
         insert_jobs([_as_job(row) for row in self.decision.new], at=at)
         update_jobs(self.decision.updates.values(), at=at)
+        note_returned([change.job_id for change in self.decision.returned], at=at)
+        self._write_holding(run_id, at)
         Leftover.remove(self.resolved)
         write_ledger(Leftover, [{"dataverse_id": row_id, **row} for row_id, row in self.leftovers.items()])
         # What is known to be unusable is told again by the daily run, not by every login's.
@@ -69,6 +90,12 @@ class Plan:
         write_ledger(
             SyncChange, [{"run_id": run_id, **asdict(change)} for change in self.changes[:_MOST_KEPT]]
         )
+
+    def _write_holding(self, run_id: int, at: datetime) -> None:
+        for kind, state in self.holding.settled.items():
+            SyncHold.settle(kind, state)
+        for one in self.holding.held:
+            SyncHold.write(one.kind, one.job_ids, out_of=one.out_of, state=one.state, run_id=run_id, at=at)
 
     def summary(self) -> str:
         """Return the run in words, whole sentences."""
@@ -80,14 +107,17 @@ class Plan:
                      "{:,} jobs typed in here follow Dataverse now."),
             _counted(relinked, "1 job follows another row of Dataverse now, since its own is gone.",
                      "{:,} jobs follow other rows of Dataverse now, since their own are gone."),
+            _counted(counts["returned"], "1 job is approved in Dataverse again.",
+                     "{:,} jobs are approved in Dataverse again."),
             _counted(counts["updated"], "1 job changed in Dataverse.", "{:,} jobs changed in Dataverse."),
             _counted(counts["gone"], "1 job is not approved in Dataverse any more.",
                      "{:,} jobs are not approved in Dataverse any more."),
         ]  # fmt: skip
-        if not any(sentences):
+        if not any(sentences) and not self.holding.held:
             sentences = [self._nothing()]
         skipped = _counted(len(self.skipped), "1 row could not be taken.", "{:,} rows could not be taken.")
-        return " ".join(sentence for sentence in (*sentences, skipped) if sentence)
+        held = [_held_words(one) for one in self.holding.held]
+        return " ".join(sentence for sentence in (*sentences, *held, skipped) if sentence)
 
     def _nothing(self) -> str:
         if not self.is_full:
@@ -103,6 +133,7 @@ def plan_for(news: ChangeSet) -> Plan:
     rows = {**_another_look(stored, news), **news.rows}
     keys = sorted({im_key(row.im_number) for row in rows.values()})
     decision = decide(rows.values(), news.gone, states(sorted(rows.keys() | news.gone.keys()), keys))
+    holding = _hold_back(decision, news)
     left_out = [InvalidRow(row.dataverse_id, row.im_number, reason) for row, reason in decision.left_out]
     unusable = [*news.dirty, *left_out]
     leftovers = {row.dataverse_id: _as_leftover(row, rows) for row in unusable if is_guid(row.dataverse_id)}
@@ -111,6 +142,7 @@ def plan_for(news: ChangeSet) -> Plan:
     same = {row_id for row_id, row in leftovers.items() if row_id in stored and _same(stored[row_id], row)}
     return Plan(
         decision=decision,
+        holding=holding,
         already_there=news.unchanged + sum(row_id in news.rows for row_id in _with_job(rows, decision)),
         is_full=news.is_full,
         skipped=[*unusable, *untouched],
@@ -118,6 +150,16 @@ def plan_for(news: ChangeSet) -> Plan:
         leftovers={row_id: row for row_id, row in leftovers.items() if row_id not in same},
         resolved=sorted((stored.keys() & looked_at) - same),
     )
+
+
+def _hold_back(decision: Decision, news: ChangeSet) -> Holding:
+    """Take out of the decision what is too much to be believed."""
+    standing = {
+        hold.kind: Standing(hold.state, frozenset(hold.job_ids)) for hold in SyncHold.current(locked=True)
+    }
+    if not (decision.gone or decision.changes or standing):
+        return Holding()
+    return hold_back(decision, followed=followed(), empty=set(news.empty), standing=standing)
 
 
 def _another_look(stored: Mapping[str, Leftover], news: ChangeSet) -> dict[str, DataverseJob]:
@@ -161,6 +203,14 @@ def _as_skip(row: InvalidRow) -> dict[str, object]:
         "im_number": row.im_number[:255],
         "reason": row.reason[:255],
     }
+
+
+def _held_words(held: Held) -> str:
+    count, out_of = f"{len(held.job_ids):,}", f"{held.out_of:,}"
+    if held.state == DISMISSED:
+        return f"{count} of {out_of} jobs stay as they are, as an admin has decided."
+    what = HELD_WORDS[held.kind].format(count=count, out_of=out_of)
+    return f"{what} That is too much to be believed: nothing of it was done. An admin has to look at it."
 
 
 def _counted(count: int, one: str, many: str) -> str:

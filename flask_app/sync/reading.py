@@ -54,6 +54,7 @@ class ChangeSet:
     unchanged: int = 0
     approved: set[str] = field(default_factory=set)  # the ids that came as approved
     latest: datetime | None = None  # the latest modifiedon that came
+    empty: list[str] = field(default_factory=list)  # fields of which no row said anything; full readings only
     warnings: list[str] = field(default_factory=list)  # what is amiss with Dataverse's table, in sentences
 
 
@@ -75,6 +76,7 @@ def read_everything(
         )
         on_page()
     _note_unread(news, service)
+    news.empty = list(service.empty_fields)
     return news
 
 
