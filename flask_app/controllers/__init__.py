@@ -14,10 +14,11 @@ from flask_app.controllers.rules import bp as rules
 from flask_app.controllers.shift_office import bp as shift_office
 from flask_app.controllers.shifts import bp as shifts
 from flask_app.controllers.sync import bp as sync
+from flask_app.controllers.sync_decisions import bp as sync_decisions
 from flask_app.controllers.today import bp as today
 from flask_app.controllers.users import bp as users
 
 blueprints = (
     users, employment, account, jobs, shifts, corrections, today, assign, shift_office, missing_punch_outs,
-    office, audit, rules, reports, sync, health,
+    office, audit, rules, reports, sync, sync_decisions, health,
 )  # fmt: skip

@@ -164,18 +164,15 @@ def update(job_id: int) -> ResponseReturnValue:
 @admin_required
 def follow(job_id: int) -> ResponseReturnValue:
     """Hand one field of a job back to Dataverse."""
-    job = job_or_404(job_id)
+    job, field = job_or_404(job_id), request.form.get("field", "")
     try:
-        committing(lambda: _follow(job))
+        numbers = committing(lambda: job.follow_again(field, by=current_user(), at=now()))
     except RuleViolation as refusal:
         flash(str(refusal), "error")
     else:
-        flash(f"Job {job.im_number} follows Dataverse again here.", "success")
-    return redirect(url_for("jobs.show", job_id=job_id))
-
-
-def _follow(job: Job) -> None:
-    job.follow_again(request.form.get("field", ""), by=current_user(), at=now())
+        renamed = [f"Job {before} is {after} now." for before, after in numbers if before != after]
+        flash(" ".join(renamed) or f"Job {job.im_number} follows Dataverse again here.", "success")
+    return redirect(local_path(request.form.get("next", "")) or url_for("jobs.show", job_id=job_id))
 
 
 def _form_page(job: Job | None, form: NewJobForm) -> str:

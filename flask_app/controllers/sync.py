@@ -3,7 +3,7 @@
 from flask import Blueprint, flash, jsonify, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.models import Job, SyncRun
+from flask_app.models import Job, SyncHold, SyncRun
 from flask_app.sync.approved_jobs import (
     SyncFailed,
     SyncLost,
@@ -13,6 +13,7 @@ from flask_app.sync.approved_jobs import (
     rehearse,
     sync_approved_jobs,
 )
+from flask_app.sync.attention import attention, renumbered
 from flask_app.sync.check import board_step, would_work
 from flask_app.sync.check import check as steps_to_dataverse
 from flask_app.sync.health import timed_tasks
@@ -32,13 +33,19 @@ def index() -> ResponseReturnValue:
         tasks=timed_tasks(now=now()),
         last_success=SyncRun.last_success(),
         gone=Job.gone_but_active(),
+        attention=attention(),
     )
 
 
 @bp.get("/sync/run/<int:run_id>")
 @admin_required
 def show(run_id: int) -> ResponseReturnValue:
-    return render_template("sync/show.html", run=run_or_404(run_id))
+    return render_template(
+        "sync/show.html",
+        run=run_or_404(run_id),
+        holds=SyncHold.of_run(run_id),
+        renumbered={one.job.id: one for one in renumbered()},
+    )
 
 
 @bp.post("/sync/rehearsal")

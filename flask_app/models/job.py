@@ -124,16 +124,17 @@ class Job(Numbered, Base):
                 name: says for name, says in self.dataverse_says.items() if name != "im_number"
             }
 
-    def follow_again(self, field: str, *, at: datetime, by: User | None = None) -> None:
+    def follow_again(self, field: str, *, at: datetime, by: User | None = None) -> list[tuple[str, str]]:
         """Hand a field back to Dataverse: it says now what Dataverse said last.
 
         With an IM number, jobs that have it here and another one there follow along: see renumbering().
+        Returns the IM number before and now of each job concerned.
         """
         db.session.refresh(self, with_for_update=True)
         if field not in self.dataverse_says:
             raise RuleViolation("There is nothing to hand back to Dataverse here.")
         steps = self.renumbering() if field == "im_number" else [(self, self.dataverse_says[field])]
-        before = [job._seen() for job, _ in steps]
+        before, numbers = [job._seen() for job, _ in steps], [job.im_number for job, _ in steps]
         if field == "im_number":
             self._renumber(steps)
         else:
@@ -142,6 +143,7 @@ class Job(Numbered, Base):
             job.dataverse_says = {name: says for name, says in job.dataverse_says.items() if name != field}
             job.updated_at = at
             job._write_down(CHANGED, seen, by=by, at=at, reason="It follows Dataverse again here.")
+        return [(number, job.im_number) for number, (job, _) in zip(numbers, steps, strict=True)]
 
     @property
     def is_gone(self) -> bool:

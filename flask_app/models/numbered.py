@@ -58,6 +58,11 @@ class Numbered:
         return with_both[0] if len(with_both) == 1 else None
 
     @classmethod
+    def with_keys(cls, keys: Sequence[str]) -> Sequence[Self]:
+        """The jobs that have one of these keys."""
+        return db.session.scalars(select(cls).where(cls.im_key.in_(keys))).all() if keys else []
+
+    @classmethod
     def has_beside(cls, key: str) -> ColumnElement[bool]:
         """The rule that a number such as 2458 (4391) has `key` as one of its two."""
         first = cls.im_key.startswith(f"{key}(", autoescape=True)

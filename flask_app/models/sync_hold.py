@@ -19,6 +19,12 @@ GONE = "gone"  # the kind; each other one is a field of jobs that would be blank
 # Dismissed: it is not applied while Dataverse goes on saying so. Applied and cleared (Dataverse does not say
 # so any more): it is over.
 OPEN, CONFIRMED, DISMISSED, APPLIED, CLEARED = "open", "confirmed", "dismissed", "applied", "cleared"
+_WORDS = {
+    GONE: "Dataverse says that {count:,} of {out_of:,} jobs are not approved any more.",
+    "general_contractor": "Dataverse has no general contractor any more for {count:,} of {out_of:,} jobs.",
+    "job_scope": "Dataverse has no scope any more for {count:,} of {out_of:,} jobs.",
+    "job_name_address": "Dataverse has no name and address any more for {count:,} of {out_of:,} jobs.",
+}
 _CURRENT = "CASE WHEN state IN ('open', 'confirmed', 'dismissed') THEN kind END"
 
 
@@ -45,6 +51,11 @@ class SyncHold(Base):
     )
 
     decided_by: Mapped[User | None] = relationship()
+
+    @property
+    def says(self) -> str:
+        """What Dataverse said, a sentence."""
+        return in_words(self.kind, len(self.job_ids), self.out_of)
 
     @property
     def is_current(self) -> bool:
@@ -93,3 +104,8 @@ class SyncHold(Base):
         """Return the first of the jobs, by their numbers."""
         query = select(Job).where(Job.id.in_(self.job_ids[:1000])).order_by(Job.im_order, Job.id).limit(limit)
         return db.session.scalars(query).all()
+
+
+def in_words(kind: str, count: int, out_of: int) -> str:
+    """Return what Dataverse says of so many jobs, a sentence."""
+    return _WORDS[kind].format(count=count, out_of=out_of)

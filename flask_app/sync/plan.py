@@ -6,7 +6,7 @@ from datetime import datetime
 
 from flask_app.dataverse.service import DataverseJob, InvalidRow, is_guid
 from flask_app.im_number import im_key, order_key
-from flask_app.models.sync_hold import DISMISSED, GONE, OPEN, SyncHold
+from flask_app.models.sync_hold import DISMISSED, OPEN, SyncHold, in_words
 from flask_app.models.sync_run import Leftover, SyncChange, SyncSkip, write_ledger
 from flask_app.sync.decision import Change, Decision, decide, values_of
 from flask_app.sync.following import (
@@ -20,12 +20,6 @@ from flask_app.sync.following import (
 from flask_app.sync.holding import Held, Holding, Standing, hold_back
 from flask_app.sync.reading import ChangeSet, Snapshot
 
-HELD_WORDS = {
-    GONE: "Dataverse says that {count} of {out_of} jobs are not approved any more.",
-    "general_contractor": "Dataverse has no general contractor any more for {count} of {out_of} jobs.",
-    "job_scope": "Dataverse has no scope any more for {count} of {out_of} jobs.",
-    "job_name_address": "Dataverse has no name and address any more for {count} of {out_of} jobs.",
-}
 _MOST_KEPT = 2000  # rows of the ledger per run and kind; the counts are always of all
 
 
@@ -105,8 +99,8 @@ class Plan:
             _counted(counts["added"], "1 new job came in.", "{:,} new jobs came in."),
             _counted(counts["linked"] - relinked, "1 job typed in here follows Dataverse now.",
                      "{:,} jobs typed in here follow Dataverse now."),
-            _counted(relinked, "1 job follows another row of Dataverse now, since its own is gone.",
-                     "{:,} jobs follow other rows of Dataverse now, since their own are gone."),
+            _counted(relinked, "1 job follows another row of Dataverse now: its own is no approved one.",
+                     "{:,} jobs follow other rows of Dataverse now: their own are no approved ones."),
             _counted(counts["returned"], "1 job is approved in Dataverse again.",
                      "{:,} jobs are approved in Dataverse again."),
             _counted(counts["updated"], "1 job changed in Dataverse.", "{:,} jobs changed in Dataverse."),
@@ -116,7 +110,7 @@ class Plan:
         if not any(sentences) and not self.holding.held:
             sentences = [self._nothing()]
         skipped = _counted(len(self.skipped), "1 row could not be taken.", "{:,} rows could not be taken.")
-        held = [_held_words(one) for one in self.holding.held]
+        held = [_told(one) for one in self.holding.held]
         return " ".join(sentence for sentence in (*sentences, *held, skipped) if sentence)
 
     def _nothing(self) -> str:
@@ -205,12 +199,11 @@ def _as_skip(row: InvalidRow) -> dict[str, object]:
     }
 
 
-def _held_words(held: Held) -> str:
-    count, out_of = f"{len(held.job_ids):,}", f"{held.out_of:,}"
+def _told(held: Held) -> str:
+    says = in_words(held.kind, len(held.job_ids), held.out_of)
     if held.state == DISMISSED:
-        return f"{count} of {out_of} jobs stay as they are, as an admin has decided."
-    what = HELD_WORDS[held.kind].format(count=count, out_of=out_of)
-    return f"{what} That is too much to be believed: nothing of it was done. An admin has to look at it."
+        return f"{says} An admin has dismissed that: they stay as they are."
+    return f"{says} That is too much to be believed: nothing of it was done. An admin has to look at it."
 
 
 def _counted(count: int, one: str, many: str) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from flask import abort, current_app, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.models import Base, Correction, Job, Shift, SyncRun, User, db
+from flask_app.models import Base, Correction, Job, Shift, SyncHold, SyncRun, User, db
 from flask_app.timeclock.entries import Actor
 from flask_app.web.drafts import log_in_first
 from flask_app.web.now import now
@@ -94,6 +94,10 @@ def user_or_404(user_id: int) -> User:
 
 def run_or_404(run_id: int) -> SyncRun:
     return _row(SyncRun, run_id) or abort(404, "There is no such run.")
+
+
+def hold_or_404(hold_id: int) -> SyncHold:
+    return _row(SyncHold, hold_id) or abort(404, "There is no such thing held back.")
 
 
 def shift_or_404(shift_id: int) -> Shift:

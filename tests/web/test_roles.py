@@ -55,6 +55,9 @@ TABLE = {
     ("POST", "/sync/rehearsal"): (OUT, NO, IN),
     ("POST", "/sync/check"): (OUT, NO, IN),
     ("POST", "/follow/job/<int:job_id>"): (OUT, NO, IN),
+    ("POST", "/sync/hold/<int:hold_id>/confirm"): (OUT, NO, IN),
+    ("POST", "/sync/hold/<int:hold_id>/dismiss"): (OUT, NO, IN),
+    ("POST", "/sync/returned/<int:job_id>/leave"): (OUT, NO, IN),
     ("POST", "/api/process-approved-jobs"): (OUT, NO, IN),
     ("GET", "/account"): (OUT, IN, IN),
     ("POST", "/account/password"): (OUT, IN, IN),
@@ -116,7 +119,8 @@ def shop(app, cast, add_job) -> Flask:
         asked = committing(lambda: _asked(luis, shift, desk))
         app.config["VALUES"] = {
             "correction_id": asked, "preset": "last_week", "rest": "csv",
-            "job_id": job, "shift_id": shift.id, "user_id": cast.luis, "run_id": 1, "filename": "app.css",
+            "job_id": job, "shift_id": shift.id, "user_id": cast.luis, "run_id": 1, "hold_id": 1,
+            "filename": "app.css",
         }  # fmt: skip
     return app
 
