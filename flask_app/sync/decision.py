@@ -22,7 +22,7 @@ from flask_app.sync.following import JobState
 
 # What somebody typed with a job: a link must not replace it.
 BY_HAND = ("general_contractor", "job_scope", "job_name_address")
-TAKEN = "Another row of Dataverse has this IM number already."
+TAKEN = "Another row of Dataverse has the job with this IM number."
 TOO_LONG = f"The IM number is longer than {IM_NUMBER_MAX} characters in capitals."
 RENUMBERED = "Job {here} has the number {there} in Dataverse. Let it follow, and this row comes in."
 

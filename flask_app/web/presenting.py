@@ -1,5 +1,6 @@
 """What every template can use: who is looking, the time, and how the shop writes it."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from functools import cache
 from hashlib import sha256
@@ -10,11 +11,13 @@ from flask import Flask, request, url_for
 
 from flask_app.clock import at_minute, day_bounds
 from flask_app.config import settings
+from flask_app.im_number import order_key
 from flask_app.models import db
 from flask_app.models.user import DEPARTMENTS
 from flask_app.models.working_week import words_of
 from flask_app.reporting.report import mark_words
 from flask_app.reporting.timesheet import MealRule, TimeRules, worked_minutes
+from flask_app.sync.decision import Change
 from flask_app.sync.health import sync_trouble
 from flask_app.timeclock.shift_rules import PunchRules
 from flask_app.web.access import me, my_shift
@@ -36,6 +39,7 @@ def init_app(app: Flask) -> None:
     for present in (so_far, clock, stamp, stamp_text, day, hm, hours, iso):
         app.jinja_env.filters[present.__name__] = present
     app.jinja_env.filters.update(weekdays=words_of, at_minute=at_minute, mark_words=mark_words)
+    app.jinja_env.filters["by_job"] = by_job
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 
@@ -132,3 +136,11 @@ def _read_only_for_get() -> None:
 
 def _context() -> dict[str, object]:
     return {"me": me(), "settings": settings(), "now": now(), "departments": DEPARTMENTS}
+
+
+def by_job(changes: Iterable[Change]) -> list[list[Change]]:
+    """Return a sync's changes job by job, in the order of the numbers."""
+    jobs: dict[int, list[Change]] = {}
+    for change in changes:
+        jobs.setdefault(change.job_id, []).append(change)
+    return sorted(jobs.values(), key=lambda of_one: order_key(of_one[0].im_number))

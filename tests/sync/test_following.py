@@ -1,7 +1,7 @@
 """Jobs follow Dataverse, the shop's own edits stay; reading changes ends where reading everything does."""
 
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -13,12 +13,14 @@ from sqlalchemy import select
 
 from flask_app import create_app
 from flask_app.config import Config
+from flask_app.im_number import im_key
 from flask_app.models import Job, Shift, SyncRun, User, committing, db
 from flask_app.models.errors import RuleViolation
 from flask_app.models.sync_run import Leftover, SyncChange
 from flask_app.standin import Standin
 from flask_app.standin.clock import as_text, from_text
 from flask_app.sync.approved_jobs import rehearse, sync_approved_jobs
+from flask_app.sync.decision import TAKEN
 from tests.conftest import NOW, dataverse_settings
 from tests.shop import punch_in
 
@@ -234,16 +236,30 @@ def test_a_rehearsal_tells_everything_and_changes_nothing(sync, standin, add_job
 
 
 step = st.one_of(
-    st.tuples(st.just("add"), st.sampled_from(["1", "2", "a", "A ", None]), st.sampled_from(["x", "y"])),
+    st.tuples(
+        st.just("add"), st.sampled_from(["1", "2", "１", "a", "A ", None]), st.sampled_from(["x", "y"])
+    ),
     st.tuples(st.just("change"), st.integers(0, 9), st.sampled_from(["x", "z"])),
     st.tuples(st.just("number"), st.integers(0, 9), st.sampled_from(["1", "2", "3", None])),
     st.tuples(st.just("status"), st.integers(0, 9), st.sampled_from([APPROVED, NOT_APPROVED])),
     st.tuples(st.just("state"), st.integers(0, 9), st.sampled_from([0, 1])),
     st.tuples(st.just("delete"), st.integers(0, 9), st.none()),
+    st.tuples(st.just("swap"), st.integers(0, 9), st.integers(0, 9)),
+    st.tuples(st.just("again"), st.integers(0, 9), st.none()),
+    st.tuples(st.just("table again"), st.none(), st.none()),
+    st.tuples(st.just("close"), st.sampled_from(["1", "2", "a"]), st.none()),
+    st.tuples(st.just("follow"), st.sampled_from(["1", "2", "3", "a"]), st.none()),
+    st.tuples(st.just("work"), st.sampled_from(["1", "2", "a"]), st.none()),
     st.tuples(st.just("edit"), st.sampled_from(["1", "2", "a"]), st.sampled_from(["x", "shop"])),
     st.tuples(st.just("type"), st.sampled_from(["1", "2", "a"]), st.sampled_from(["x", "shop"])),
     st.tuples(st.just("sync"), st.none(), st.none()),
 )
+
+
+BY_HAND = ("edit", "type", "close", "follow", "work")
+COLUMNS = {
+    "change": "imi_gc", "number": "imi_imnumber", "status": "imi_submittalstatus", "state": "statecode",
+}  # fmt: skip
 
 
 @contextmanager
@@ -261,26 +277,100 @@ def hours_between_steps():
 def perform(action, which, value, standin, apps):
     rows = sorted(row["imi_jobid"] for row in standin.rows())
     row = rows[which % len(rows)] if isinstance(which, int) and rows else None
-    if action == "add":
-        standin.add(imi_imnumber=which, imi_gc=value)
-    elif action == "delete" and row:
-        standin.delete(row)
-    elif action in ("change", "number", "status", "state") and row:
-        column = {"change": "imi_gc", "number": "imi_imnumber", "status": "imi_submittalstatus"}
-        standin.change(row, **{column.get(action, "statecode"): value})
-    elif action in ("edit", "type"):
+    if action in BY_HAND:
         for app in apps:
             with app.app_context():
                 _by_hand(action, which, value)
     elif action == "sync":
         for app, trigger in zip(apps, ("button", "login"), strict=True):
             with app.app_context():
-                assert not sync_approved_jobs(trigger=trigger).failed
+                sync_and_look(trigger, standin)
+    elif action == "add":
+        standin.add(imi_imnumber=which, imi_gc=value)
+    elif action == "table again":
+        make_again(standin, rows)
+    elif row:
+        in_dataverse(action, row, value, standin, rows)
+
+
+def in_dataverse(action, row, value, standin, rows):
+    if action == "delete":
+        standin.delete(row)
+    elif action == "again":
+        make_again(standin, [row])
+    elif action == "swap":
+        numbers = {r["imi_jobid"]: r["imi_imnumber"] for r in standin.rows()}
+        other = rows[value % len(rows)]
+        standin.change(row, imi_imnumber=numbers[other])
+        standin.change(other, imi_imnumber=numbers[row])
+    else:
+        standin.change(row, **{COLUMNS[action]: value})
+
+
+def make_again(standin, rows):
+    """Delete rows, and add the same with new ids."""
+    for old in standin.rows():
+        if old["imi_jobid"] in rows:
+            standin.delete(old["imi_jobid"])
+            standin.add(**{name: old[name] for name in COLUMNS.values()})
+
+
+def sync_and_look(trigger, standin):
+    """Sync, and see that it kept the shop's promises."""
+    before, hours = followed_jobs(), worked()
+    assert not sync_approved_jobs(trigger=trigger).failed
+    db.session.expire_all()
+    rows = {row["imi_jobid"]: row for row in standin.rows()}
+    approved = {
+        row_id
+        for row_id, row in rows.items()
+        if row["imi_submittalstatus"] == APPROVED and row["statecode"] == 0
+    }
+    after = followed_jobs()
+    assert worked() == hours  # no hours move
+    assert after.keys() <= approved  # nothing is called approved that is not,
+    assert before.keys() & approved <= after.keys()  # nothing not approved that is,
+    assert all(after[row_id] == before[row_id] for row_id in before.keys() & after.keys())  # and no job moves
+    deleted = db.session.scalars(select(Job.dataverse_id).where(Job.upstream_state == "deleted"))
+    assert not set(deleted) & rows.keys()
+    left = {leftover.dataverse_id: leftover for leftover in Leftover.everything()}
+    assert approved <= after.keys() | left.keys()  # each has a job, or is told
+    for row_id in left.keys() - after.keys():
+        look_at_reason(left[row_id], rows, after)
+
+
+def look_at_reason(left, rows, followed):
+    """What is said of a row that can't come in is true."""
+    holder = Job.exactly(left.im_number) if left.row else None
+    if left.reason == TAKEN:
+        assert holder.id in followed.values()
+    elif left.row:
+        there = rows[holder.dataverse_id]["imi_imnumber"] if holder.dataverse_id in rows else None
+        assert left.reason.startswith(f"Job {holder.im_number} has the number ")
+        assert there is None or im_key(there) != im_key(left.im_number)
+
+
+def followed_jobs():
+    """Which job each approved row has."""
+    query = select(Job.dataverse_id, Job.id).where(Job.upstream_state == "approved")
+    return dict(db.session.execute(query).all())
+
+
+def worked():
+    return db.session.execute(select(Shift.id, Shift.job_id).order_by(Shift.id)).all()
 
 
 def _by_hand(action, im_number, contractor):
     found = db.session.scalar(select(Job).where(Job.im_key == im_number.upper()))
-    if action == "edit" and found:
+    if action == "close" and found:
+        committing(lambda: found.edit({"status": 0}, at=NOW))
+    elif action == "follow" and found:
+        with suppress(RuleViolation):
+            committing(lambda: found.follow_again("im_number", at=NOW))
+    elif action == "work" and found:
+        db.session.add(Shift(user_id=1, job_id=found.id, started_at=NOW, ended_at=NOW, note=""))
+        db.session.commit()
+    elif action == "edit" and found:
         committing(lambda: found.edit({"general_contractor": contractor}, at=NOW))
     elif action == "type" and not found:
         form = {"im_number": im_number, "general_contractor": contractor, "job_scope": "Typed"}
@@ -292,7 +382,7 @@ def state_of(app):
     with app.app_context():
         jobs = {
             (j.im_number, j.general_contractor, j.job_scope, j.dataverse_id, j.upstream_state, j.fingerprint,
-             tuple(sorted(j.dataverse_says.items())), j.status)
+             tuple(sorted(j.dataverse_says.items())), j.status, j.returned_at is not None)
             for j in db.session.scalars(select(Job))
         }  # fmt: skip
         left = {(row.dataverse_id, row.im_number, row.reason) for row in Leftover.everything()}
@@ -305,10 +395,16 @@ SYNC = ("sync", None, None)
 ONE_WAITS = [("add", "1", "x"), ("add", "1", "y"), ("add", "2", "x"), SYNC] + [
     step for row in range(3) for step in (("state", row, 1), SYNC, ("state", row, 0), SYNC)
 ]
+TWO = [("add", "1", "x"), ("add", "2", "y"), SYNC, ("work", "1", None), ("work", "2", None)]
+SWAPPED = [*TWO, ("swap", 0, 1), SYNC]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @example(history=ONE_WAITS)
+@example(history=[*SWAPPED, ("follow", "1", None), SYNC, ("table again", None, None)])
+@example(history=[*SWAPPED, ("table again", None, None), SYNC, ("follow", "2", None)])
+@example(history=[*TWO, ("number", 0, "3"), ("number", 1, "3"), SYNC, ("again", 0, None), ("add", "2", "x")])
+@example(history=[*TWO, ("close", "1", None), ("status", 0, NOT_APPROVED), SYNC, ("status", 0, APPROVED)])
 @given(history=st.lists(step, min_size=3, max_size=14))
 def test_reading_changes_ends_where_reading_everything_does(history, sqlite_template, tmp_path_factory):
     folder = tmp_path_factory.mktemp("histories")

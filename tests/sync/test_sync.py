@@ -122,7 +122,7 @@ def test_of_two_rows_with_one_number_the_newer_counts(shop: Flask, standin: Stan
     assert only_job(shop).general_contractor == "Newer"
     [(row, number, reason)] = skips(shop)
     assert (row, number) == (older, twin.strip())
-    assert reason == "Another row of Dataverse has this IM number already."
+    assert reason == "Another row of Dataverse has the job with this IM number."
 
 
 def test_a_number_changed_in_dataverse_is_said_and_not_taken_for_a_new_job(

@@ -2,18 +2,21 @@
 
 from copy import deepcopy
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flask_app.dataverse.service import DataverseJob
-from flask_app.models.job import APPROVED, FOLLOWED, im_key
-from flask_app.sync.decision import Decision, decide
+from flask_app.im_number import im_key
+from flask_app.models.job import APPROVED, FOLLOWED, GONE_STATES
+from flask_app.models.sync_hold import CONFIRMED, DISMISSED, GONE, OPEN
+from flask_app.sync.decision import RENUMBERED, TAKEN, TOO_LONG, Decision, decide
 from flask_app.sync.following import JobState
+from flask_app.sync.holding import BLANK, KINDS, Standing, hold_back
 
 # Few ids and few numbers, so that they meet: twins by case, changed numbers, jobs whose row has gone.
 IDS = [f"row-{number}" for number in range(6)]
 NUMBERS = st.sampled_from(["IM-1", "im-1", "2", "3", "ß", "SS", "ß" * 30])
-WORDS = st.sampled_from(["", "x", "y"])
+WORDS = st.sampled_from(["", "Unknown", "See Work Order", "x", "y"])
 
 
 @st.composite
@@ -36,15 +39,16 @@ def shops(draw: st.DrawFn) -> list[JobState]:
 
 
 def _job(draw: st.DrawFn, job_id: int, number: str, row: str | None) -> JobState:
-    upstream_state = draw(st.sampled_from([APPROVED, APPROVED, "deleted"])) if row else ""
-    own = draw(st.sets(st.sampled_from(["im_number", *FOLLOWED]))) if row else set()
+    upstream_state = draw(st.sampled_from([APPROVED, APPROVED, *GONE_STATES])) if row else ""
+    own = draw(st.sets(st.sampled_from(FOLLOWED))) if row else set()
+    says = dict.fromkeys(own, "says")
+    if row and im_key(there := draw(NUMBERS)) != im_key(number) and draw(st.booleans()):
+        says["im_number"] = there
     words = [draw(WORDS) for _ in FOLLOWED]
-    return JobState(
-        job_id, number, im_key(number), *words, row, upstream_state, "", dict.fromkeys(own, "says")
-    )
+    return JobState(job_id, number, im_key(number), *words, row, upstream_state, "", says)
 
 
-gone = st.dictionaries(st.sampled_from(IDS), st.sampled_from(["deleted", "deactivated"]), max_size=2)
+gone = st.dictionaries(st.sampled_from(IDS), st.sampled_from(GONE_STATES), max_size=4)
 property_of_decisions = given(answers(), gone, shops())
 
 
@@ -144,5 +148,103 @@ def test_a_followed_job_says_what_dataverse_says(rows, gone, shop):
 def test_only_jobs_that_changed_are_written(rows, gone, shop):
     decision, after = decided(rows, gone, shop)
     changed = {now.id for before, now in zip(shop, after, strict=True) if before != now}
-    assert changed <= decision.updates.keys()
+    assert changed == decision.updates.keys()
     assert {change.job_id for change in decision.changes} <= changed
+
+
+@settings(max_examples=200, deadline=None)
+@property_of_decisions
+def test_no_job_of_an_approved_row_is_called_not_approved(rows, gone, shop):
+    decision, after = decided(rows, gone, shop)
+    approved = {row.dataverse_id for row in rows}
+    assert all(job.upstream_state == APPROVED for job in after if job.dataverse_id in approved)
+    assert all(job.upstream_state in GONE_STATES for job in decision.gone)
+    assert {job.dataverse_id for job in decision.gone} <= gone.keys() - approved
+
+
+@settings(max_examples=200, deadline=None)
+@property_of_decisions
+def test_a_row_that_was_deleted_and_made_again_keeps_its_job(rows, gone, shop):
+    """No row comes in as a new job while the job that its number was lost from has just been left alone."""
+    decision, _ = decided(rows, gone, shop)
+    made = {im_key(row.im_number) for row in decision.new}
+    for job in decision.gone:
+        if job.upstream_state in ("deleted", "missing"):
+            assert im_key(job.dataverse_says.get("im_number", job.im_number)) not in made
+
+
+@settings(max_examples=80, deadline=None)
+@property_of_decisions
+def test_a_job_that_comes_back_is_told_once(rows, gone, shop):
+    decision, after = decided(rows, gone, shop)
+    back = [
+        (now.id, before.upstream_state)
+        for before, now in zip(shop, after, strict=True)
+        if before.upstream_state in GONE_STATES and now.upstream_state == APPROVED
+    ]
+    assert sorted((change.job_id, change.old) for change in decision.returned) == back
+
+
+@settings(max_examples=200, deadline=None)
+@property_of_decisions
+def test_a_row_is_left_out_for_a_reason_that_is_true(rows, gone, shop):
+    decision, after = decided(rows, gone, shop)
+    there = [job.dataverse_says.get("im_number", job.im_number) for job in after if job.dataverse_id]
+    taken = [im_key(number) for number in (*there, *(row.im_number for row in decision.new))]
+    for row, reason in decision.left_out:
+        if reason == TAKEN:
+            assert im_key(row.im_number) in taken
+        elif reason != TOO_LONG:
+            [holder] = [job for job in after if job.im_key == im_key(row.im_number)]
+            said = holder.dataverse_says["im_number"]
+            assert reason == RENUMBERED.format(here=holder.im_number, there=said)
+            assert im_key(said) != holder.im_key
+
+
+states = st.sampled_from([OPEN, CONFIRMED, DISMISSED])
+said_before = st.dictionaries(
+    st.sampled_from(KINDS), st.builds(Standing, states, st.frozensets(st.integers(1, 4)))
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(answers(), gone, shops(), said_before, st.integers(0, 12), st.sets(st.sampled_from(FOLLOWED)))
+def test_no_more_than_was_confirmed_is_done_of_what_is_too_much(
+    monkeypatch, rows, gone, shop, before, followed, empty
+):
+    monkeypatch.setattr("flask_app.sync.holding.LEAST", 2)  # so few jobs are many here
+    plain, _ = decided(rows, gone, shop)
+    decision, _ = decided(rows, gone, shop)
+    holding = hold_back(decision, followed=followed, empty=empty, standing=before)
+    held = {one.kind: one for one in holding.held}
+    for kind in KINDS:
+        wanted, done = concerned(plain, kind), concerned(decision, kind)
+        kept = held[kind].job_ids if kind in held else frozenset()
+        assert (done | kept, done & kept) == (wanted, frozenset())
+        standing = before.get(kind, Standing("", frozenset()))
+        free = done - standing.job_ids if standing.state == CONFIRMED else done
+        assert len(free) < 2 or len(free) * 5 <= followed
+        assert not (free and kind in empty and standing.state != DISMISSED)
+        for job_id in kept:
+            job, was = decision.updates.get(job_id), decision.before[job_id]
+            if job and kind == GONE:
+                assert job.upstream_state == was.upstream_state
+            elif job:
+                assert (getattr(job, kind), job.fingerprint) == (getattr(was, kind), "")
+    unheld = ("new", "left_out", "linked", "returned")
+    assert all(getattr(decision, name) == getattr(plain, name) for name in unheld)
+    assert holding.settled.keys() == {
+        kind for kind in before if kind not in held or before[kind].state == CONFIRMED
+    }
+
+
+def concerned(decision: Decision, kind: str) -> frozenset[int]:
+    """The jobs that a decision marks as gone, or of which it blanks a field."""
+    if kind == GONE:
+        lost = (job.id for job in decision.gone)
+        return frozenset(job_id for job_id in lost if decision.before[job_id].upstream_state == APPROVED)
+    return frozenset(
+        change.job_id
+        for change in decision.changes
+        if change.field == kind and change.new == BLANK[kind] and change.old not in ("", BLANK[kind])
+    )
