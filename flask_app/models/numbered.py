@@ -74,7 +74,7 @@ class Numbered:
         is_twin = cls.im_key.contains(twin_key("", 0).rstrip("0"), autoescape=True)
         twins = db.session.scalars(select(cls).where(is_twin).order_by(cls.im_order, cls.id)).all()
         keys = sorted({im_key(twin.im_number) for twin in twins})
-        owners = {job.im_key: job for job in db.session.scalars(select(cls).where(cls.im_key.in_(keys)))}
+        owners = {job.im_key: job for job in cls.with_keys(keys)}
         groups: dict[str, list[Self]] = {key: [owners[key]] if key in owners else [] for key in keys}
         for twin in twins:
             groups[im_key(twin.im_number)].append(twin)

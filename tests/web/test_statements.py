@@ -46,6 +46,7 @@ MOST = {
     "/manage_users": 3,
     "/reports/jobs/{job}": 8,
     "/todays_activity": 8,
+    "/sync": 10,  # four for what waits for an admin
     "/end_of_day": 8,
 }  # fmt: skip": 6, "/my/hours": 3, "/manage_users": 3}
 
