@@ -334,8 +334,8 @@ class History(RuleBasedStateMachine):
             self.both(
                 lambda: self.model.amend(person, held, start, end, self.now),
                 lambda: ledger.amend(
-                    shift := self.shift_of(held), start, end, shift.job, by=Actor(self.people[2]), at=self.now,
-                    reason="R",
+                    shift := self.shift_of(held), start, end, shift.job, by=Actor(self.people[2]),
+                    at=self.now, reason="R",
                 ),
             )  # fmt: skip
 
@@ -449,8 +449,8 @@ def _people_and_jobs() -> None:
     for n, department in enumerate(("CUT_SHOP", "CUT_SHOP", "ADMINISTRATIVE")):
         db.session.add(
             User(
-                first_name=f"P{n}", last_name="M", email=f"p{n}@shop.example", password="", department=department,
-                created_at=START, approved_at=START,
+                first_name=f"P{n}", last_name="M", email=f"p{n}@shop.example", password="",
+                department=department,                 created_at=START, approved_at=START,
             )
         )  # fmt: skip
     db.session.flush()
