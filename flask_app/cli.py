@@ -44,11 +44,7 @@ database = AppGroup("db", help="The database's schema.")
 
 
 def init_app(app: Flask) -> None:
-    for command in (
-        create_user, sync_jobs, check_dataverse, adopt, backup_command, restore_command, verify_command,
-        database,
-    ):  # fmt: skip
-        _tell_in_one_line(command)
+    for command in _COMMANDS:
         app.cli.add_command(command)
 
 
@@ -210,3 +206,10 @@ def downgrade(revision: str) -> None:
 def _need_tables() -> None:
     if not migrations.is_current(db.engine):
         raise click.ClickException("The database is not up to date. Run: flask --app server db upgrade")
+
+
+_COMMANDS: tuple[click.Command, ...] = (
+    create_user, sync_jobs, check_dataverse, adopt, backup_command, restore_command, verify_command, database,
+)  # fmt: skip
+for _command in _COMMANDS:
+    _tell_in_one_line(_command)  # once: the commands are the module's, not an application's

@@ -34,10 +34,12 @@ def lines():
 
     logger, collector = logging.getLogger("island_time.request"), Collector()
     logger.addHandler(collector)
-    before, logger.disabled, logger.level = (logger.disabled, logger.level), False, logging.INFO
+    before, logger.disabled = (logger.disabled, logger.level), False
+    logger.setLevel(logging.INFO)
     yield found
     logger.removeHandler(collector)
-    logger.disabled, logger.level = before
+    logger.disabled = before[0]
+    logger.setLevel(before[1])
 
 
 def test_each_request_is_a_line_of_json_without_names_notes_or_searches(log_in, add_job, cast, lines):
