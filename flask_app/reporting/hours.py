@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, case, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Integer, Subquery, case, cast, func, literal, select, union_all
 
 from flask_app.clock import day_bounds, week_start
 from flask_app.models.database import db
@@ -116,7 +116,8 @@ def person_days(selection: Selection, rules: TimeRules, *, now: datetime) -> Sub
         piece.c.user_id,
         piece.c.day,
         func.count().label("shifts"),
-        func.max(piece.c.id).label("last_shift"),
+        # The cast gives it the type of an id on SQLite, which else reads all days for each shift it joins.
+        cast(func.max(piece.c.id), Integer).label("last_shift"),
         func.sum(piece.c.minutes).label("minutes"),
     )
     days = sums.group_by(piece.c.user_id, piece.c.day).subquery("sums")

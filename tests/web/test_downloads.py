@@ -3,13 +3,17 @@
 import json
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import insert, select, text
 
 from flask_app.models import Shift, User, committing, db
 from flask_app.models.database import PROJECT, make_engine
+from flask_app.reporting.hours import Selection
+from flask_app.reporting.shifts_report import Wanted, shifts_report
+from flask_app.reporting.timesheet import MealRule, TimeRules
 from tests.conftest import NOW, PASSWORD
 from tests.web.test_reports import REPORTS
 from tests.web.test_statements import PAGES
@@ -20,15 +24,19 @@ PATH = "/reports/shifts?from=2026-01-01&to=2026-12-30&format=csv"
 
 @pytest.fixture
 def many_shifts(app, cast, add_job):
-    rows = []
     job = add_job("4512")
-    for n in range(1, LINES + 1):
+    put_in(app, cast.ana, job, LINES)
+    return job
+
+
+def put_in(app, who: int, job: int, count: int) -> None:
+    rows = []
+    for n in range(1, count + 1):
         begin = NOW - timedelta(hours=n)
         rows.append({"created_at": begin, "updated_at": begin + timedelta(minutes=50), "note": ""})
-        rows[-1] |= {"job_id": job, "user_id": cast.ana}
+        rows[-1] |= {"job_id": job, "user_id": who}
     with app.app_context():
         committing(lambda: db.session.execute(insert(Shift.__table__), rows))
-    return job
 
 
 def test_a_punch_gets_through_while_another_process_is_in_the_middle_of_a_download(
@@ -66,6 +74,28 @@ def test_no_page_and_no_file_waits_for_a_writer(app, database_url, cast, many_sh
             answer = grace.get(page.format(job=many_shifts, shift=shift), buffered=True)
             assert answer.status_code in (200, 302), page
     engine.dispose()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which counts its steps
+def test_ten_times_the_shifts_are_ten_times_the_work(app, cast, add_job):
+    job = add_job("4512")
+    put_in(app, cast.ana, job, 300)
+    few = steps(app)
+    put_in(app, cast.luis, job, 3000)
+    assert steps(app) < 15 * few
+
+
+def steps(app) -> int:
+    """Return in how many steps, of a hundred each, the database gives all shifts with their meals."""
+    rule, taken = TimeRules(ZoneInfo("America/New_York"), MealRule(30, 240)), []
+    selection = Selection(date(2026, 1, 1), date(2026, 12, 30))
+    with app.app_context():
+        connection = db.session.connection().connection.dbapi_connection
+        connection.set_progress_handler(lambda: taken.append(1), 100)
+        report = shifts_report(Wanted(selection), rule, now=NOW, period="", sums=False)
+        assert any(row.cells[-2] for row in report.sections[0].lines(subtotals=False))
+        connection.set_progress_handler(None, 0)
+    return len(taken)
 
 
 def assert_nothing_is_locked(url: str) -> None:
