@@ -15,6 +15,7 @@ EVERY_TABLE = "every Dataverse table"
 
 # Kinds of columns, by what can be done with them. Dataverse's own type names stand in TYPES.
 ID, TEXT, CHOICE, STATE, INSTANT, NUMBER = "id", "text", "choice", "state", "instant", "number"
+NUMERAL = "numeral"  # a text, or a number of which the digits are taken: the plan takes its `str()`
 
 # Kind -> the AttributeTypeName of Dataverse's metadata that fit it. A choice may be a number column, a
 # multi-select choice or a plain text column: the plan and the shop's running program disagree.
@@ -24,6 +25,7 @@ TYPES = {
     CHOICE: ("PicklistType", "MultiSelectPicklistType", "StringType", "MemoType"),
     STATE: ("StateType",),
     INSTANT: ("DateTimeType",),
+    NUMERAL: ("StringType", "MemoType", "IntegerType", "BigIntType", "DecimalType", "DoubleType"),
     NUMBER: ("DecimalType", "DoubleType", "IntegerType", "MoneyType"),
 }
 
@@ -46,7 +48,7 @@ class Column:
 _KEPT = "Jobs keep the text that they have."
 _COLUMNS = (
     Column("imi_jobid", ID, "which row a job follows", PLAN, essential=True),
-    Column("imi_imnumber", TEXT, "the job's IM number", PLAN, essential=True),
+    Column("imi_imnumber", NUMERAL, "the job's IM number", PLAN, essential=True),
     Column("imi_jobnameaddress", TEXT, "the job's name and address", PLAN, without=_KEPT),
     Column("imi_gc", TEXT, "the general contractor", PLAN, without=_KEPT),
     Column("imi_scopesummary", TEXT, "the scope of the work", PLAN, without=_KEPT),

@@ -293,3 +293,52 @@ def test_a_service_is_connected_by_its_configuration(cloud: Cloud) -> None:
     )
 
     assert service.get_approved_jobs() == [job_from(row())]
+
+
+ALONE = f"{JOBS}({JOB_ID})"
+NO_SUCH_ROW = {"error": {"code": "0x80040217", "message": f"imi_job With Id = {JOB_ID} Does Not Exist"}}
+NO_RIGHT = {"error": {"code": "0x80040220", "message": "SecLib::AccessCheckEx failed."}}
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "state"),
+    [
+        (404, NO_SUCH_ROW, "deleted"),
+        (403, NO_RIGHT, "missing"),
+        (200, row(), "approved"),
+        (200, row(statecode=1), "deactivated"),
+        (200, row(imi_submittalstatus=826130002), "not_approved"),
+    ],
+)
+def test_a_row_that_no_list_shows_is_asked_for_alone_before_it_is_called_deleted(
+    cloud: Cloud, status: int, answer: Row, state: str
+) -> None:
+    cloud.page()
+    cloud.get(ALONE, status=status, json=answer)
+
+    found = [
+        pair for some in DataverseService(new_client()).upstream_states([JOB_ID]) for pair in some.items()
+    ]
+
+    assert found == [(JOB_ID, state)]
+
+
+def test_a_404_that_is_not_about_the_row_is_an_error_not_a_deletion(cloud: Cloud) -> None:
+    cloud.page()
+    cloud.get(ALONE, status=404, body="<html>Not here</html>", content_type="text/html")
+
+    with pytest.raises(DataverseClientError):
+        list(DataverseService(new_client()).upstream_states([JOB_ID]))
+
+
+def test_of_very_many_rows_that_no_list_shows_the_rest_is_called_missing(cloud: Cloud) -> None:
+    ids = [f"00000000-0000-4000-8000-{n:012}" for n in range(130)]
+    cloud.page()
+    for row_id in ids:
+        cloud.get(f"{JOBS}({row_id})", status=404, json=NO_SUCH_ROW)
+
+    states: dict[str, str] = {}
+    for some in DataverseService(new_client()).upstream_states(ids):
+        states |= some
+
+    assert list(states.values()) == ["deleted"] * 100 + ["missing"] * 30

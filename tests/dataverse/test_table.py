@@ -78,6 +78,12 @@ def test_a_column_of_another_type_is_done_without(kind) -> None:
     assert [warning.endswith("Jobs keep the text that they have.") for warning in shape.warnings] == [True]
 
 
+@pytest.mark.parametrize("kind", ["IntegerType", "DecimalType", "MemoType"])
+def test_the_im_number_may_be_a_number(kind) -> None:
+    shape = shape_of(definitions(imi_imnumber=kind))
+    assert ("imi_imnumber" in shape.columns, shape.warnings) == (True, ())
+
+
 def test_a_column_that_may_not_be_read_is_missing() -> None:
     told = definitions()
     next(one for one in told if one["LogicalName"] == "imi_gc")["IsValidForRead"] = False

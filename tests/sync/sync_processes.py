@@ -14,7 +14,7 @@ from flask import Flask
 from flask_app import create_app
 from flask_app.clock import utc_now
 from flask_app.config import Config
-from flask_app.models import SyncRun, committing
+from flask_app.models import SyncHold, SyncRun, User, committing, db
 from flask_app.models.errors import ConcurrentUpdate
 from flask_app.models.sync_run import LEASE
 from flask_app.sync import plan
@@ -33,6 +33,22 @@ def press(config: Config, start: Barrier, answers: Any) -> None:
             answers.put(("ran", result.run_id, result.added))
         except SyncRunning as running:
             answers.put(("told", running.run_id, 0))
+
+
+def decide_at_once(
+    config: Config, user_id: int, state: str, rounds: int, barrier: Barrier, answers: Any
+) -> None:
+    """Say `state` of what is held back, `rounds` times at the same moment as somebody else says another."""
+    with create_app(config).app_context():
+        for _ in range(rounds):
+            barrier.wait()
+            committing(partial(_say, user_id, state))
+    answers.put(state)
+
+
+def _say(user_id: int, state: str) -> None:
+    [hold] = SyncHold.current()
+    hold.decide(state, by=db.session.get_one(User, user_id), at=utc_now())
 
 
 def take_and_finish(config: Config, rounds: int, barrier: Barrier, answers: Any) -> None:

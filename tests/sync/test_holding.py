@@ -12,7 +12,8 @@ from flask_app.models.sync_hold import APPLIED, CLEARED, CONFIRMED, DISMISSED, O
 from flask_app.standin import Standin
 from flask_app.sync.approved_jobs import rehearse
 from tests.conftest import NOW
-from tests.connected import connect, runs, sync
+from tests.connected import PATIENCE, connect, runs, sync
+from tests.sync.sync_processes import decide_at_once, press, processes
 
 NOT_APPROVED, APPROVED = 826130002, 826130004
 HELD = "An admin has to look at it."
@@ -243,3 +244,42 @@ def test_what_is_settled_cannot_be_decided_and_what_is_decided_is_written_down(s
         with pytest.raises(RuleViolation, match="settled already"):
             committing(lambda: hold.decide(DISMISSED, by=grace, at=NOW))
         assert SyncRun.latest(limit=1)[0].held == 0
+
+
+def test_processes_that_sync_at_once_apply_a_confirmation_once(shop, standin, ids, cast):
+    lose(standin, ids[:20])
+    sync(shop)
+    decide(shop, CONFIRMED, cast)
+    start, answers = processes.Barrier(3), processes.Queue()
+    config = shop.extensions["settings"]
+    pressing = [processes.Process(target=press, args=(config, start, answers), daemon=True) for _ in range(3)]
+    for process in pressing:
+        process.start()
+    for process in pressing:
+        process.join(PATIENCE)
+    assert (holds(shop), gone(shop)) == ([("gone", APPLIED, 20)], 20)
+    assert sum(run.gone for run in runs(shop)) == 20
+
+
+def test_two_admins_who_decide_at_once_are_one_after_the_other(shop, standin, ids, cast):
+    """Each decision is a row of the audit that goes on from the one before: none is lost."""
+    lose(standin, ids[:20])
+    sync(shop)
+    rounds, barrier, answers = 20, processes.Barrier(2), processes.Queue()
+    config = shop.extensions["settings"]
+    deciding = [
+        processes.Process(
+            target=decide_at_once, args=(config, cast.grace, state, rounds, barrier, answers), daemon=True
+        )
+        for state in (CONFIRMED, DISMISSED)
+    ]
+    for process in deciding:
+        process.start()
+    for process in deciding:
+        process.join(PATIENCE)
+    with shop.app_context():
+        [hold] = SyncHold.current()
+        steps = [row.changes["state"] for row in reversed(Audit.of("setting", hold.id))]
+    assert steps[0][0] == OPEN
+    assert all(before[1] == after[0] for before, after in zip(steps, steps[1:], strict=False))
+    assert steps[-1][1] == hold.state
