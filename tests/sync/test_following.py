@@ -181,6 +181,68 @@ def test_a_second_row_with_the_number_waits_until_the_first_is_gone(sync, standi
     assert Leftover.everything() == []
 
 
+@both
+def test_a_row_deleted_and_made_again_with_its_number_is_the_same_job(sync, standin, trigger):
+    first = add(standin)
+    sync()
+    before = job().id
+    standin.delete(first)
+    second = add(standin, imi_gc="Stiles")
+    result = sync(trigger)
+    assert (result.added, result.linked, result.gone) == (0, 1, 0)
+    assert (job().id, job().dataverse_id, job().general_contractor) == (before, second, "Stiles")
+    assert {(c.field, c.new) for c in SyncRun.latest(limit=1)[0].changes} == {
+        ("link", second), ("general_contractor", "Stiles"),
+    }  # fmt: skip
+
+
+@both
+def test_a_renumbered_row_that_was_made_again_is_found_by_its_number_there(sync, standin, trigger):
+    """Here 4512, in Dataverse 9999: the row that is made again is 9999, and no other job is."""
+    row = add(standin)
+    sync()
+    before = job().id
+    standin.change(row, imi_imnumber="9999")
+    sync()
+    standin.delete(row)
+    again = add(standin, "9999")
+    result = sync(trigger)
+    assert (result.added, result.linked, result.gone) == (0, 1, 0)
+    assert (job().id, job().dataverse_id, job().dataverse_says) == (before, again, {"im_number": "9999"})
+
+
+@both
+def test_swapped_numbers_and_then_a_table_imported_again_keep_the_hours_with_their_jobs(
+    sync, standin, trigger
+):
+    rows = [add(standin, number, imi_gc=f"First {number}") for number in ("1", "2")]
+    sync()
+    ids = {number: job(number).id for number in ("1", "2")}
+    for row, number in zip(rows, ("2", "1"), strict=True):
+        standin.change(row, imi_imnumber=number)
+    sync()
+    for row in rows:
+        standin.delete(row)
+    again = {number: add(standin, number, imi_gc=f"First {3 - int(number)}") for number in ("1", "2")}
+    assert sync(trigger).linked == 2
+    assert {number: job(number).dataverse_id for number in ids} == {"1": again["2"], "2": again["1"]}
+    committing(lambda: job("1").follow_again("im_number", at=NOW))
+    assert {number: job(number).id for number in ids} == {"1": ids["2"], "2": ids["1"]}
+
+
+@both
+def test_a_job_that_comes_back_says_so_in_the_ledger(sync, standin, trigger):
+    row = add(standin)
+    sync()
+    standin.change(row, imi_submittalstatus=NOT_APPROVED)
+    sync()
+    standin.change(row, imi_submittalstatus=APPROVED)
+    result = sync(trigger)
+    assert (result.returned, result.message) == (1, "1 job is approved in Dataverse again.")
+    [change] = SyncRun.latest(limit=1)[0].changes
+    assert (change.field, change.old, change.new) == ("upstream_state", "not_approved", "approved")
+
+
 def test_a_row_that_was_mended_in_dataverse_comes_in(sync, standin):
     row = standin.add(imi_imnumber=None, imi_gc="Gilbane")
     assert sync().skipped[0].reason == "The IM number is missing."
