@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Integer, Subquery, case, cast, func, literal, select, union_all
 
@@ -35,8 +36,7 @@ class Selection:
         return self.job_id is None
 
 
-@dataclass(frozen=True, slots=True)
-class PersonDay:
+class PersonDay(NamedTuple):
     """What one person worked on one day, in minutes."""
 
     user_id: int
@@ -106,8 +106,11 @@ def unsettled_minutes(shifts: Iterable[Unsettled]) -> tuple[int, int]:
     return is_open[True], is_open[False]
 
 
-def person_days(selection: Selection, rules: TimeRules, *, now: datetime) -> Subquery[Any]:
-    """Return user_id, day, shifts, last_shift, minutes and meal of each person and day that has hours.
+def person_days(
+    selection: Selection, rules: TimeRules, *, now: datetime, last_shift: bool = False
+) -> Subquery[Any]:
+    """Return user_id, day, shifts, minutes and meal of each person and day that has hours; if it is asked for
+    also last_shift, the id of the one that was entered last.
 
     The meal is that of the selected hours: only tell it where `selection.whole_days`.
     """
@@ -116,10 +119,11 @@ def person_days(selection: Selection, rules: TimeRules, *, now: datetime) -> Sub
         piece.c.user_id,
         piece.c.day,
         func.count().label("shifts"),
-        # The cast gives it the type of an id on SQLite, which else reads all days for each shift it joins.
-        cast(func.max(piece.c.id), Integer).label("last_shift"),
         func.sum(piece.c.minutes).label("minutes"),
     )
+    if last_shift:
+        # The cast gives it the type of an id on SQLite, which else reads all days for each shift it joins.
+        sums = sums.add_columns(cast(func.max(piece.c.id), Integer).label("last_shift"))
     days = sums.group_by(piece.c.user_id, piece.c.day).subquery("sums")
     return select(*days.c, _meal(days, rules).label("meal")).subquery("person_days")
 
@@ -127,7 +131,7 @@ def person_days(selection: Selection, rules: TimeRules, *, now: datetime) -> Sub
 def meals_by_shift(selection: Selection, rules: TimeRules, *, now: datetime) -> Subquery[Any]:
     """Return shift_id and meal: the meal of each person's day with the shift that was entered last on it, so
     that the shifts' meals add up to those of the days. Only for a selection of whole days."""
-    days = person_days(selection, rules, now=now)
+    days = person_days(selection, rules, now=now, last_shift=True)
     return select(days.c.last_shift.label("shift_id"), days.c.meal).where(days.c.meal > 0).subquery("meals")
 
 
@@ -158,11 +162,12 @@ def read_person_days(
     days = person_days(selection, rules, now=now)
     figures = select(days.c.user_id, days.c.day, days.c.shifts, days.c.minutes, days.c.meal)
     rows = db.session.execute(figures.order_by(days.c.user_id, days.c.day))
-    read = []
+    read, day_of = [], cache(as_date)
     for user, number, shifts, minutes, meal in rows:
-        day = as_date(number)
-        is_open, assumed = unsettled_minutes(may_change.get((user, day), ()))
-        read.append(PersonDay(user, day, int(shifts), int(minutes), int(meal), is_open, assumed))
+        day = day_of(number)
+        shifts_too = may_change.get((user, day)) if may_change else None
+        is_open, assumed = unsettled_minutes(shifts_too) if shifts_too else (0, 0)
+        read.append(PersonDay(user, day, shifts, int(minutes), int(meal), is_open, assumed))
     return read
 
 
