@@ -19,7 +19,7 @@ from flask_app.clock import day_of, utc_now
 from flask_app.config import settings
 from flask_app.dataverse.service import InvalidRow
 from flask_app.migrations import triggers
-from flask_app.models import committing, db
+from flask_app.models import SyncRun, committing, db
 from flask_app.models.database import COMMAND_PATIENCE, make_engine
 from flask_app.models.errors import ValidationError
 from flask_app.models.outage import outage_sentence
@@ -123,6 +123,8 @@ def sync_jobs(dry_run: bool) -> None:
     except (SyncLost, SyncNotConfigured, SyncRunning) as reason:
         raise click.ClickException(str(reason)) from None
     _tell_skipped(result.skipped)
+    for line in db.session.get_one(SyncRun, result.run_id).warning_lines:
+        click.echo(f"Warning: {line}")
     if result.failed:
         raise click.ClickException(result.message)
     click.echo(result.message)

@@ -1,18 +1,31 @@
-"""The table `imi_jobs` in the shop's words. A row that doesn't fit is named, never guessed."""
+"""The table `imi_jobs`: which rows there are, what has changed, how a row stands. Everything, or an error."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import blake2b
 from types import MappingProxyType
 from typing import Self, TypeVar
 from uuid import UUID
 
 from flask_app.dataverse.ahead import ahead
-from flask_app.dataverse.client import FORMATTED, CallStatistics, DataverseClient, Row
-from flask_app.dataverse.contract import APPROVED_STATUS, ENTITY_SET, SUBMITTAL_LABELS, TABLE
+from flask_app.dataverse.client import CallStatistics, DataverseClient, Row
+from flask_app.dataverse.contract import ENTITY_SET, TABLE
 from flask_app.dataverse.errors import DataverseProtocolError, DataverseRefused
+from flask_app.dataverse.rows import (
+    APPROVED,
+    FIELDS,
+    NO_CONTRACTOR,
+    NO_SCOPE,
+    Approved,
+    DataverseJob,
+    GoneRow,
+    InvalidRow,
+    Page,
+    is_guid,
+    job_from,
+    page_of,
+    state_of,
+    text_of,
+)
 from flask_app.dataverse.table import (
     ID,
     MODIFIED,
@@ -24,92 +37,35 @@ from flask_app.dataverse.table import (
     hidden_column,
     says_nothing,
     shape_of,
-    status_values,
 )
-from flask_app.im_number import LONGEST, digits_of, im_key, tidy
 
-LONGEST_SCOPE = 255  # a longer one is replaced, as the shop is used to
-NO_CONTRACTOR, NO_SCOPE = "Unknown", "See Work Order"  # what stands for a text that isn't there
-LONGEST_TEXT = 4000  # MySQL's TEXT holds four times that in any script
+__all__ = [
+    "APPROVED",
+    "COUNT_LIMIT",
+    "NO_CONTRACTOR",
+    "NO_SCOPE",
+    "Approved",
+    "ChangesUnknown",
+    "DataverseJob",
+    "DataverseService",
+    "GoneRow",
+    "InvalidRow",
+    "Page",
+    "is_guid",
+    "job_from",
+]
 
-APPROVED = "approved"
 COUNT_LIMIT = 5000  # Dataverse counts no further
 _MOST_ASKED_ALONE = 100  # rows in one reading, a request each: a sync has to end
 _IDS_AT_ONCE = 40  # in one filter: an address should stay well below Dataverse's 32 KB
-_TAKEN_OVER = ("imi_imnumber", "imi_gc", "imi_scopesummary", "imi_jobnameaddress")
-# The fields of a job that follow, by their columns.
-_FIELDS = {
-    "imi_gc": "general_contractor",
-    "imi_scopesummary": "job_scope",
-    "imi_jobnameaddress": "job_name_address",
-}
-_UNREAD = "(unread)"  # stands in a fingerprint for a column that did not come
 TELLING = 10  # rows; of fewer, a column may be blank on all by chance
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
-_TEXTS = {
-    "imi_gc": "general contractor",
-    "imi_scopesummary": "scope",
-    "imi_jobnameaddress": "job name and address",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class DataverseJob:
-    """A row of imi_jobs that can be used. The two times are ISO 8601 in UTC, as delivered.
-
-    `fingerprint` is a short digest of what the shop takes from the row: if it is the same, so is the job.
-    """
-
-    dataverse_id: str
-    im_number: str
-    general_contractor: str
-    scope: str
-    job_name_address: str
-    submittal_status: str
-    created_on: str
-    modified_on: str
-    fingerprint: str = ""
-    # The fields of which this reading knows nothing. A list, as JSON gives it back: leftovers are compared.
-    unread: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class InvalidRow:
-    """A row of imi_jobs that cannot be used, and why; `im_number` is what stands there, as text."""
-
-    dataverse_id: str
-    im_number: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class GoneRow:
-    """A row that is no approved, active job; `upstream_state` is "not_approved" or "deactivated"."""
-
-    dataverse_id: str
-    upstream_state: str
-
-
-Approved = DataverseJob | InvalidRow
 Rule = Callable[[TableShape], str | None]  # the filter, in the form that the table takes
 T = TypeVar("T")
 
 
 class ChangesUnknown(Exception):
     """Dataverse does not tell what has changed: read everything."""
-
-
-@dataclass(slots=True)
-class Page:
-    """One page: the ids of the rows that say what they said before, and all others.
-
-    `latest` is the latest modifiedon of them all, None if none can be read.
-    """
-
-    same: list[str] = field(default_factory=list)
-    rows: list[Approved | GoneRow] = field(default_factory=list)
-    latest: datetime | None = None
 
 
 class DataverseService:
@@ -206,7 +162,7 @@ class DataverseService:
             wanted = " or ".join(f"imi_jobid eq {UUID(row_id)}" for row_id in some)
             rows = [row for page in self._pages(_always(wanted), statistics) for row in page]
             _refuse_hidden_status(rows)
-            found = {_text(row, "imi_jobid").lower(): _upstream_state(row) for row in rows}
+            found = {text_of(row, "imi_jobid").lower(): state_of(row) for row in rows}
             alone += [row_id for row_id in some if row_id not in found]
             yield {row_id: found[row_id] for row_id in some if row_id in found}
         for row_id in alone[:_MOST_ASKED_ALONE]:
@@ -226,31 +182,29 @@ class DataverseService:
             if refusal.status != 403:
                 raise
             return "missing"  # there may be such a row, but not for the application user's eyes
-        return "deleted" if found is None else _upstream_state(found)
+        return "deleted" if found is None else state_of(found)
 
     def warnings(self) -> list[str]:
         """Return what is amiss with the table, as far as it is known by now, in sentences."""
-        blank = [blank_column(column) for column, field in _FIELDS.items() if field in self.blank_fields]
+        blank = [blank_column(column) for column, field in FIELDS.items() if field in self.blank_fields]
         return [*(self._shape.warnings if self._shape else ()), *blank]
 
     def _approved_pages(self, statistics: CallStatistics | None, known: Mapping[str, str]) -> Iterator[Page]:
         blanks = _Blanks()
         for rows in self._pages(_approved, statistics):
             blanks.look_at(rows)
-            yield _page(rows, known)
+            yield page_of(rows, known)
         # Dataverse has found them by their status; of blank numbers, a few may be somebody's slip.
         if blanks.has(STATUS, from_rows=1):
             raise hidden_column(STATUS)
         if blanks.has(NUMBER):
             raise hidden_column(NUMBER)
-        self.empty_fields = [field for column, field in _FIELDS.items() if blanks.has(column, from_rows=1)]
-        secured = self._shape.secured if self._shape else frozenset()
+        self.empty_fields = [field for column, field in FIELDS.items() if blanks.has(column, from_rows=1)]
+        shape = self._shape or TableShape()
         self.blank_fields = [
-            field
-            for column, field in _FIELDS.items()
-            if blanks.has(column, from_rows=1 if column in secured else TELLING)
-            and self._shape
-            and column in self._shape.columns
+            FIELDS[column]
+            for column in FIELDS.keys() & set(shape.columns)
+            if blanks.has(column, from_rows=1 if column in shape.secured else TELLING)
         ]
 
     def _pages(self, rule: Rule, statistics: CallStatistics | None) -> Iterator[list[Row]]:
@@ -314,7 +268,7 @@ class _Blanks:
 
     def __init__(self) -> None:
         self.rows = 0
-        self._empty = {STATUS, NUMBER, *_FIELDS}
+        self._empty = {STATUS, NUMBER, *FIELDS}
 
     def look_at(self, rows: list[Row]) -> None:
         self.rows += len(rows)
@@ -324,49 +278,11 @@ class _Blanks:
         return column in self._empty and self.rows >= from_rows
 
 
-def job_from(row: Row) -> Approved:
-    """Return the row in our words, or what is wrong with it."""
-    dataverse_id = _text(row, "imi_jobid").lower()
-    if reason := _fault(row):
-        return InvalidRow(_plain(dataverse_id), _shown(row.get("imi_imnumber")), reason)
-    scope = _text(row, "imi_scopesummary").strip()
-    return DataverseJob(
-        dataverse_id=dataverse_id,
-        im_number=_im_number(row.get("imi_imnumber")),
-        general_contractor=_text(row, "imi_gc").strip() or NO_CONTRACTOR,
-        scope=scope if scope and len(scope) <= LONGEST_SCOPE else NO_SCOPE,
-        job_name_address=_text(row, "imi_jobnameaddress").strip(),
-        submittal_status=_status_label(row),
-        created_on=_text(row, "createdon"),
-        modified_on=_text(row, "modifiedon"),
-        fingerprint=_fingerprint(row),
-        unread=[field for column, field in _FIELDS.items() if column not in row],
-    )
-
-
-def is_guid(text: str) -> bool:
-    return _GUID.fullmatch(text) is not None
-
-
-def _page(rows: list[Row], known: Mapping[str, str], *, mixed: bool = False) -> Page:
-    """Sort a page's rows; `mixed` if there may be others than approved, active ones among them."""
-    page = Page(latest=_latest(rows))
-    for row in rows:
-        row_id = row.get("imi_jobid")
-        if mixed and (upstream_state := _upstream_state(row)) != APPROVED:
-            page.rows.append(GoneRow(_text(row, "imi_jobid").lower(), upstream_state))
-        elif isinstance(row_id, str) and row_id in known and known[row_id] == _fingerprint(row):
-            page.same.append(row_id)
-        else:
-            page.rows.append(job_from(row))
-    return page
-
-
 def _changes(pages: Iterable[list[Row]], known: Mapping[str, str]) -> Iterator[Page]:
     blanks = _Blanks()
     for rows in pages:
         blanks.look_at(rows)
-        yield _page(rows, known, mixed=True)
+        yield page_of(rows, known, mixed=True)
     if blanks.has(STATUS, from_rows=1):
         raise ChangesUnknown("Every row that was changed has no status: it may be hidden from us.")
 
@@ -374,102 +290,3 @@ def _changes(pages: Iterable[list[Row]], known: Mapping[str, str]) -> Iterator[P
 def _refuse_hidden_status(rows: list[Row]) -> None:
     if len(rows) >= TELLING and all(row.get(STATUS, "") is None for row in rows):
         raise hidden_column(STATUS)
-
-
-def _latest(rows: list[Row]) -> datetime | None:
-    """Return the latest modifiedon as an instant: as texts, offsets and fractions of a second sort wrongly.
-
-    One that cannot be read is left out. It was some time, so its row is read again with the next changes.
-    """
-    read = (_instant(_text(row, "modifiedon")) for row in rows)
-    return max((instant for instant in read if instant is not None), default=None)
-
-
-def _instant(text: str) -> datetime | None:
-    try:
-        instant = datetime.fromisoformat(text)
-        return instant.astimezone(UTC) if instant.tzinfo else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def _fingerprint(row: Row) -> str:
-    said = repr([row.get(column, _UNREAD) for column in _TAKEN_OVER])
-    return blake2b(said.encode("ascii", "backslashreplace"), digest_size=12).hexdigest()
-
-
-def _upstream_state(row: Row) -> str:
-    if row.get(STATE, 0) != 0:
-        return "deactivated"
-    return APPROVED if APPROVED_STATUS in status_values(row.get(STATUS)) else "not_approved"
-
-
-def _shown(number: object) -> str:
-    """Return what stands where the IM number should be, as text that can be stored and shown."""
-    text = "" if number is None else str(number).encode(errors="replace").decode()
-    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
-
-
-def _text(row: Row, column: str) -> str:
-    value = row.get(column)
-    return value if isinstance(value, str) else ""
-
-
-def _plain(dataverse_id: str) -> str:
-    """Return the id as text that any database takes, whatever stands there."""
-    return dataverse_id.encode("ascii", errors="replace").decode()[:36]
-
-
-def _fault(row: Row) -> str | None:
-    """Return why the row cannot be used, or None."""
-    if not is_guid(_text(row, "imi_jobid")):
-        return "The imi_jobid is no GUID." if row.get("imi_jobid") else "The row has no imi_jobid."
-    try:
-        _im_number(row.get("imi_imnumber"))
-    except ValueError as problem:
-        return str(problem)
-    for column, name in _TEXTS.items():
-        value = row.get(column)
-        if value is not None and not isinstance(value, str):
-            return f"The {name} is not text."
-        if value is not None and len(value) > LONGEST_TEXT and column != "imi_scopesummary":
-            return f"The {name} is longer than {LONGEST_TEXT:,} characters."
-        if value is not None and not _is_storable(value):
-            return f"The {name} contains half a character."
-    return None
-
-
-def _im_number(value: object) -> str:
-    """Return the IM number as text; of a number, as the plan's `str()` has it, its digits.
-
-    Raises ValueError with what is wrong with it.
-    """
-    if isinstance(value, bool) or not isinstance(value, str | int | float | None):
-        raise ValueError("The IM number is not text.")
-    if not value:
-        raise ValueError("The IM number is blank." if value == "" else "The IM number is missing.")
-    number = tidy(value if isinstance(value, str) else digits_of(value))
-    if not im_key(number):
-        raise ValueError("The IM number is blank.")
-    if len(number) > LONGEST:
-        raise ValueError(f"The IM number is longer than {LONGEST} characters.")
-    if not number.isprintable():
-        raise ValueError("The IM number contains an unprintable character.")
-    return number
-
-
-def _is_storable(text: str) -> bool:
-    """JSON may hold half of a surrogate pair, which no database takes: it would cost the whole batch."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _status_label(row: Row) -> str:
-    label = row.get(f"imi_submittalstatus@{FORMATTED}")
-    if isinstance(label, str) and label:
-        return label
-    values = sorted(status_values(row.get(STATUS)))
-    return "; ".join(SUBMITTAL_LABELS.get(value, str(value)) for value in values)

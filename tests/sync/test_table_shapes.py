@@ -148,6 +148,14 @@ def test_a_column_that_is_missing_costs_a_warning_and_no_text(start, metadata, c
     assert jobs == {"1": "As it was", "2": defaults[column]}
 
 
+def test_the_command_tells_the_warnings(start) -> None:
+    standin, app = start(without=["imi_gc"])
+    standin.add()
+    told = app.test_cli_runner().invoke(args=["sync-jobs"])
+    assert told.exit_code == 0, told.output
+    assert "Warning: Dataverse's table imi_job has no column imi_gc. Jobs keep" in told.output
+
+
 @both_rights
 def test_a_column_that_comes_back_is_noticed_by_the_next_full_reading(start, metadata) -> None:
     lacking, app = start(without=["imi_gc"], access=Access(metadata=metadata))
