@@ -90,6 +90,17 @@ def test_only_its_starter_knows_the_stand_in():
     assert knowing == STARTERS
 
 
+def test_the_stand_in_imports_nothing_of_the_program():
+    """What is written from the same guess as the client would never show that the guess is wrong."""
+    parts = [path for name, path in PATHS.items() if name.startswith(STANDIN)]
+    nodes = [node for path in parts for node in ast.walk(ast.parse(path.read_text()))]
+    absolute = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0]
+    plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    assert len(parts) > 20
+    assert [name for name in [*absolute, *plain] if name.startswith(("flask_app", "tests"))] == []
+    assert max(node.level for node in nodes if isinstance(node, ast.ImportFrom)) == 1
+
+
 def test_only_the_clock_tells_the_time():
     asking = {
         (name, ast.unparse(node))

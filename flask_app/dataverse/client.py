@@ -1,18 +1,17 @@
 """The Dataverse Web API over HTTPS: tokens, pages, retries, errors grouped by remedy. Nothing about jobs."""
 
 import json
-import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
-from urllib.parse import quote, urlencode
 
 import requests
 
 from flask_app.clock import monotonic
+from flask_app.dataverse.addresses import https_origin, plain_name, query_of
 from flask_app.dataverse.answers import Answer, error_for, scrubber
 from flask_app.dataverse.errors import (
     DataverseClientError,
@@ -53,7 +52,6 @@ FORMATTED = "OData.Community.Display.V1.FormattedValue"
 PAGE_SIZE = 5000  # rows; Dataverse's own maximum
 
 _NO_SUCH_RECORD = "0x80040217"
-_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 class DataverseClient:
@@ -85,7 +83,7 @@ class DataverseClient:
     ) -> None:
         if not (tenant_id and client_id and client_secret):
             raise DataverseRefused("Dataverse needs a tenant id, a client id and a client secret.")
-        self.base_url = _https_origin(base_url)
+        self.base_url = https_origin(base_url)
         self._api = f"{self.base_url}/api/data/{api_version}"
         self._deadline_seconds = deadline_seconds
         self._scrub = scrubber(client_secret)
@@ -96,7 +94,7 @@ class DataverseClient:
             self._transport, RetryPolicy(max_attempts, max_wait_seconds, sleep), self._scrub
         )
         self._tokens = TokenSource(
-            authority=f"{_https_origin(authority)}/{tenant_id}",
+            authority=f"{https_origin(authority)}/{tenant_id}",
             client_id=client_id,
             client_secret=client_secret,
             scope=scope or f"{self.base_url}/.default",
@@ -142,7 +140,7 @@ class DataverseClient:
         `filter_clause` is OData; `orderby` should end in a unique column, or rows may repeat or go missing
         between two pages. `statistics` is filled in while the pages come.
         """
-        query = _options(
+        query = query_of(
             {
                 "$select": ",".join(select),
                 "$filter": filter_clause or "",
@@ -160,7 +158,7 @@ class DataverseClient:
         With a page of one row instead of `$top`: "You should also not use $top with $count" (Microsoft's
         query-data-web-api).
         """
-        query = _options({"$filter": filter_clause or "", "$count": "true"})
+        query = query_of({"$filter": filter_clause or "", "$count": "true"})
         request = self._request("GET", self._address(entity_set) + query, {"Prefer": "odata.maxpagesize=1"})
         count = self._object(self._answer(request, self._call(statistics))).get("@odata.count")
         # Negative: Dataverse's word for "not counted". A bool is an int in Python.
@@ -172,7 +170,7 @@ class DataverseClient:
         `table` is the logical name, such as "account". Needs the right to read metadata.
         """
         options = {"$select": "LogicalName,AttributeTypeName,IsValidForRead,IsSecured"}
-        address = f"{self._api}/EntityDefinitions(LogicalName='{_name(table)}')/Attributes" + _options(
+        address = f"{self._api}/EntityDefinitions(LogicalName='{plain_name(table)}')/Attributes" + query_of(
             options
         )
         return self._page(self._request("GET", address, {}), self._call(statistics))[0]
@@ -190,7 +188,7 @@ class DataverseClient:
         statistics: CallStatistics | None = None,
     ) -> Row | None:
         """Return one record, or None if Dataverse says that it has no record of this id."""
-        address = self._address(entity_set, record_id) + _options({"$select": ",".join(select)})
+        address = self._address(entity_set, record_id) + query_of({"$select": ",".join(select)})
         request = self._request("GET", address, {"Prefer": _annotations()})
         answer = self._answer(request, self._call(statistics))
         if _is_no_such_record(answer):
@@ -271,7 +269,7 @@ class DataverseClient:
 
     def _address(self, entity_set: str, record_id: str | None = None) -> str:
         key = "" if record_id is None else f"({uuid.UUID(record_id)})"
-        return f"{self._api}/{_name(entity_set)}{key}"
+        return f"{self._api}/{plain_name(entity_set)}{key}"
 
     def _request(self, method: str, address: str, headers: Mapping[str, str]) -> requests.Request:
         common = {
@@ -283,18 +281,6 @@ class DataverseClient:
             "x-ms-client-request-id": str(uuid.uuid4()),
         }
         return requests.Request(method, address, headers={**common, **headers})
-
-
-def _name(text: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise ValueError(f"{text!r} is no name of a table or an entity set")
-    return text
-
-
-def _options(options: Mapping[str, str]) -> str:
-    """Return the query with the options that are given; spaces as %20, since OData knows no "+"."""
-    given = {name: text for name, text in options.items() if text}
-    return "?" + urlencode(given, quote_via=quote, safe="$,()'") if given else ""
 
 
 def _authorized(request: requests.Request, token: str) -> requests.PreparedRequest:
@@ -316,10 +302,3 @@ def _is_no_such_record(answer: Answer) -> bool:
 def _unreadable(answer: Answer, what: str) -> DataverseProtocolError:
     sentence = f"{answer.host} answered with {what}."
     return DataverseProtocolError(sentence, status=answer.status, request_id=answer.request_id)
-
-
-def _https_origin(address: str) -> str:
-    origin = origin_of(address)
-    if not origin:
-        raise DataverseRefused(f"{address} is no address of the form https://host; check the configuration.")
-    return origin
