@@ -20,6 +20,7 @@ from flask_app.models.outage import outage_sentence
 from flask_app.upkeep import logs
 from flask_app.upkeep.health_door import open_health_door
 from flask_app.utils.scheduler_tasks import start_scheduler
+from flask_app.warm_up import warm_up
 
 # If a worker ends with this status, gunicorn ends as well; any other makes it start workers for ever.
 CANNOT_BOOT = 3
@@ -103,6 +104,7 @@ def show_accounts(accounts: list[demo.Account]) -> None:
 def serve(app: Flask, config: Config, door: socket.socket) -> None:
     start_scheduler(app)
     announce(app)
+    warm_up(app)
     if config.health_port:
         open_health_door(config.host, config.health_port, lambda: True)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a crew that punches in at once is no news
@@ -137,6 +139,7 @@ def imported() -> Flask:
     if not is_command:
         start_scheduler(app)
         announce(app)
+        warm_up(app)
     return app
 
 

@@ -157,13 +157,13 @@ def test_nothing_speaks_of_smartsheet():
     assert [name for name, path in PATHS.items() if "smartsheet" in path.read_text().lower()] == []
 
 
-LEDGER = {f"flask_app.timeclock.{part}" for part in ("punches", "edits", "shift_rows")}
+LEDGER = {f"flask_app.timeclock.{part}" for part in ("edits", "shift_rows")}
 
 
 def writes_shifts(node: ast.AST) -> bool:
     """Whether it makes a shift, or sets what a shift alone has."""
     if isinstance(node, ast.Call):
-        return ast.unparse(node.func) == "Shift"
+        return ast.unparse(node.func) in ("Shift", "_shifts.insert", "_shifts.update", "set_committed_value")
     targets = node.targets if isinstance(node, ast.Assign) else []
     targets = [part for t in targets for part in (t.elts if isinstance(t, ast.Tuple) else [t])]
     return any(isinstance(t, ast.Attribute) and t.attr in ("assumed_at", "edited_at") for t in targets)
@@ -172,4 +172,5 @@ def writes_shifts(node: ast.AST) -> bool:
 def test_only_the_ledger_writes_shifts():
     """Moving an old shop in (flask_app.adopt) is the one other way: it makes shifts."""
     writing = {name for name in TREES for node in ast.walk(TREES[name]) if writes_shifts(node)}
+    writing -= {"flask_app.models.database"}  # says what was read, writes nothing
     assert {name for name in writing if not name.startswith("flask_app.adopt")} == LEDGER

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flask import Flask, current_app, g
-from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, inspect, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, Session, make_transient_to_detached
+from sqlalchemy.orm.attributes import set_committed_value
 
 from flask_app.models.errors import Busy, ConcurrentUpdate
 from flask_app.models.mysql_pool import spare_round_trips
@@ -171,6 +172,19 @@ class Database:
         """
         g.reads_only = True
         self._close(None)
+
+    def as_read(self, entity: type[B], key: int, **columns: Any) -> B:
+        """Return an entity as a statement has just read it, for what everybody does at once: the ORM takes
+        four times as long to come to the same. Columns that were not read are fetched when asked for."""
+        known = self.session.identity_map.get(inspect(entity).identity_key_from_primary_key((key,)))
+        made: B = known or inspect(entity).class_manager.new_instance()  # type: ignore[assignment]
+        for name, value in columns.items():
+            set_committed_value(made, name, value)
+        if known is None:
+            set_committed_value(made, "id", key)
+            make_transient_to_detached(made)
+            self.session.add(made)
+        return made
 
     def hold(self, row: Base, key: int) -> None:
         """Remember that the row is locked until this transaction ends."""

@@ -21,15 +21,14 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    inspect,
     or_,
     select,
 )
 from sqlalchemy.orm import (
     Mapped,
-    aliased,
     contains_eager,
     joinedload,
-    load_only,
     mapped_column,
     relationship,
 )
@@ -102,8 +101,19 @@ class Shift(Base):
         Of the jobs only the number and whether they are active is read.
         """
         asked = {"worker_id": worker.id, "job_id": job_id, "punch_key": key}
-        row = db.session.execute(_around_punch(), asked).one_or_none()
-        return (row[0], row[1], row[2] or 0) if row else (None, None, 0)
+        row = db.session.connection().execute(_around_punch(), asked).one_or_none()
+        if row is None:
+            return None, None, 0
+        job = db.as_read(Job, job_id, im_number=row.im_number, status=row.status)
+        if row.id is None:
+            return job, None, row.known or 0
+        its_job = db.as_read(Job, row.job_id, im_number=row.its_number)
+        last = db.as_read(
+            Shift, row.id, user_id=worker.id, job_id=row.job_id, started_at=row.created_at,
+            ended_at=row.updated_at, note=row.note, edited_at=row.edited_at, assumed_at=row.assumed_at,
+            job=its_job,
+        )  # fmt: skip
+        return job, last, row.known or 0
 
     @classmethod
     def beside_open(cls, shift_id: int, user_id: int) -> tuple[Self | None, Self | None]:
@@ -209,17 +219,22 @@ def _open() -> ColumnElement[bool]:
 @cache
 def _around_punch() -> Select[Any]:
     """The statement of Shift.around_punch: putting it together takes longer than sending it."""
-    its_job, other = aliased(Job), aliased(Shift)  # `other`: these are asked for beside the row of the last
+    jobs, shifts = inspect(Job).local_table, inspect(Shift).local_table
+    its_job, other = jobs.alias(), shifts.alias()  # `other`: these are asked for beside the row of the last
     worker_id = bindparam("worker_id", type_=Integer)
-    known = select(other.id).where(other.punch_key == bindparam("punch_key", type_=String))
-    is_open = select(other.id).where(other.open_for == worker_id)
-    latest = select(other.id).where(other.user_id == worker_id)
-    latest = latest.order_by(other.started_at.desc(), other.id.desc()).limit(1)
-    is_last = Shift.id == func.coalesce(is_open.scalar_subquery(), latest.scalar_subquery())
-    query = select(Job, Shift, known.scalar_subquery()).select_from(Job).outerjoin(Shift, is_last)
-    query = query.outerjoin(its_job, Shift.job).where(Job.id == bindparam("job_id"))
-    query = query.options(
-        load_only(Job.im_number, Job.status),
-        contains_eager(Shift.job.of_type(its_job)).load_only(its_job.im_number),
+    known = select(other.c.id).where(other.c.punch_key == bindparam("punch_key", type_=String))
+    is_open = select(other.c.id).where(other.c.open_for == worker_id)
+    latest = select(other.c.id).where(other.c.user_id == worker_id)
+    latest = latest.order_by(other.c.created_at.desc(), other.c.id.desc()).limit(1)
+    is_last = shifts.c.id == func.coalesce(is_open.scalar_subquery(), latest.scalar_subquery())
+    columns = ("id", "job_id", "created_at", "updated_at", "note", "edited_at", "assumed_at")
+    query = select(
+        jobs.c.im_number,
+        jobs.c.status,
+        *(shifts.c[name] for name in columns),
+        its_job.c.im_number.label("its_number"),
+        known.scalar_subquery().label("known"),
     )
-    return query.with_for_update(read=True).execution_options(populate_existing=True)
+    query = query.select_from(jobs).outerjoin(shifts, is_last)
+    query = query.outerjoin(its_job, its_job.c.id == shifts.c.job_id)
+    return query.where(jobs.c.id == bindparam("job_id", type_=Integer)).with_for_update(read=True)

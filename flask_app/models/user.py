@@ -215,19 +215,29 @@ class User(Base):
         return db.session.scalar(select(func.count()).where(*waiting)) or 0
 
     @classmethod
-    def locked(cls, user_id: int) -> "User":
+    def locked(cls, user_id: int, *, brief: bool = False) -> "User":
         """Return the person, read and locked until the transaction ends: one punch at a time. Who is locked
-        already is not asked for again."""
+        already is not asked for again. `brief`: only what a login session and a punch need is read.
+        """
         if (known := db.held(cls, user_id)) is not None:
             return known
         try:
-            person = db.session.scalars(_locking(), {"user_id": user_id}).one()
+            person = cls._read_briefly(user_id) if brief else cls._read(user_id)
         except OperationalError as error:
             if not is_lock_wait(error):
                 raise
             raise Busy(HOURS_BUSY) from error
         db.hold(person, user_id)
         return person
+
+    @classmethod
+    def _read(cls, user_id: int) -> "User":
+        return db.session.scalars(_locking(), {"user_id": user_id}).one()
+
+    @classmethod
+    def _read_briefly(cls, user_id: int) -> "User":
+        row = db.session.connection().execute(_locking_briefly(), {"user_id": user_id}).one()
+        return db.as_read(User, user_id, **row._mapping)
 
 
 def full_name(first_name: str, last_name: str, told_apart_by: str) -> str:
@@ -240,6 +250,19 @@ def _locking() -> Select[User]:
     """The statement of User.locked: putting it together takes longer than sending it."""
     query = select(User).where(User.id == bindparam("user_id")).with_for_update()
     return query.execution_options(populate_existing=True)
+
+
+@cache
+def _locking_briefly() -> Select[Any]:
+    table: Any = User.__table__
+    columns = [table.c[name] for name in _BRIEF]
+    return select(*columns).where(table.c.id == bindparam("user_id")).with_for_update()
+
+
+_BRIEF = (
+    "first_name", "last_name", "told_apart_by", "department", "approved_at", "deleted_date",
+    "must_change_password", "epoch",
+)  # fmt: skip
 
 
 def normal_email(email: str) -> str:

@@ -8,7 +8,7 @@ from flask_app.models.shift import Shift
 from flask_app.models.shop_rules import DepartmentRule
 from flask_app.models.user import User
 from flask_app.timeclock.entries import Actor, Entry, facts, write
-from flask_app.timeclock.shift_rows import Punched, PunchedOut, Unchanged, checked_open, flush, insert, locked
+from flask_app.timeclock.shift_rows import Punched, PunchedOut, Unchanged, checked_open, end, insert, locked
 from flask_app.timeclock.shift_rules import (
     AlreadyOn,
     PunchRefused,
@@ -92,14 +92,13 @@ def _leave(
         return no_earlier(last.ended_at or at, at), []
     if doubted:
         rule = DepartmentRule.all().get(worker.department) or DepartmentRule.usual(worker.department)
-        last.ended_at, last.assumed_at = rules.assumed_end(last, rule, now=at), at
+        end(last, rules.assumed_end(last, rule, now=at), at)
     else:
-        last.ended_at, last.assumed_at = no_earlier(last.started_at, at), None
-    flush()
+        end(last, no_earlier(last.started_at, at), None)
     odd = (
         TOO_LONG.format(int(rules.longest.total_seconds() // 3600)) if doubted else SETTLED if assumed else ""
     )
-    begins = at if doubted else last.ended_at
+    begins = at if doubted else last.ended_at or at
     return begins, [_entry(last, worker, before, by, reason or "Punched in elsewhere by an admin.", odd)]
 
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import CursorResult, Insert, Update, bindparam
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import ObjectDeletedError
 
 from flask_app.models.database import db
@@ -78,18 +80,59 @@ def locked(shift: Shift, seen: str | None = None) -> tuple[User, Shift, Shift | 
     return person, found, present
 
 
-def insert(person: User, job: Job, started_at: datetime, **columns: Any) -> Shift:
-    shift = Shift(user_id=person.id, job_id=job.id, job=job, started_at=started_at, **{"note": "", **columns})
-    db.session.add(shift)
-    flush()
-    return shift
+def insert(
+    person: User,
+    job: Job,
+    started_at: datetime,
+    *,
+    ended_at: datetime | None = None,
+    note: str = "",
+    punch_key: str | None = None,
+    edited_at: datetime | None = None,
+) -> Shift:
+    """Add a row and return it as the session has it from now on."""
+    values = {
+        "user_id": person.id, "job_id": job.id, "created_at": started_at, "updated_at": ended_at,
+        "note": note, "punch_key": punch_key, "edited_at": edited_at, "assumed_at": None,
+    }  # fmt: skip
+    made: Any = _written(_INSERT, values).inserted_primary_key
+    return db.as_read(
+        Shift, made[0], user_id=person.id, job_id=job.id, job=job, started_at=started_at, ended_at=ended_at,
+        note=note, punch_key=punch_key, edited_at=edited_at, assumed_at=None,
+    )  # fmt: skip
+
+
+def end(shift: Shift, ended_at: datetime, assumed_at: datetime | None) -> None:
+    """End a shift by a punch."""
+    _written(_END, {"shift_id": shift.id, "ended": ended_at, "assumed": assumed_at})
+    set_committed_value(shift, "ended_at", ended_at)
+    set_committed_value(shift, "assumed_at", assumed_at)
 
 
 def flush() -> None:
+    """Write what was changed of a shift."""
     try:
         db.session.flush()
     except IntegrityError:
-        raise ConcurrentUpdate("Another punch was saved at this very moment. Try again.") from None
+        raise ConcurrentUpdate(_RACED) from None
+
+
+def _written(statement: Insert | Update, values: dict[str, Any]) -> CursorResult[Any]:
+    """Run a punch's statement. Not by way of the ORM, which takes four times as long to come to the same."""
+    try:
+        return db.session.connection().execute(statement, values)
+    except IntegrityError:
+        raise ConcurrentUpdate(_RACED) from None
+
+
+_RACED = "Another punch was saved at this very moment. Try again."
+_shifts: Any = Shift.__table__
+_INSERT = _shifts.insert()
+_END = (
+    _shifts.update()
+    .where(_shifts.c.id == bindparam("shift_id"))
+    .values(updated_at=bindparam("ended"), assumed_at=bindparam("assumed"))
+)
 
 
 def refuse_own_hours(person: User, by: Actor) -> None:

@@ -66,7 +66,7 @@ def session_user(*, now: datetime, locked: bool = False) -> User | None:
 
 def _locked(user_id: int) -> User | None:
     try:
-        return User.locked(user_id)
+        return User.locked(user_id, brief=True)
     except NoResultFound:
         return None
 
