@@ -10,6 +10,7 @@ import click
 import waitress
 from dotenv import load_dotenv
 from flask import Flask
+from flask.helpers import get_debug_flag
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from flask_app import create_app, demo, migrations
@@ -136,11 +137,22 @@ def imported() -> Flask:
         except demo.NoDemo as missing:
             refuse(str(missing))
     app = create_app(config)
-    if not is_command:
+    if serves_pages():
         start_scheduler(app)
         announce(app)
         warm_up(app)
     return app
+
+
+def serves_pages() -> bool:
+    """Whether this process answers requests: gunicorn's, or that of `flask run` but not its reloader's."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return os.environ.get("FLASK_RUN_FROM_CLI") != "true"
+    reload = context.params.get("reload")
+    has_reloader = get_debug_flag() if reload is None else reload
+    is_watching = has_reloader and os.environ.get("WERKZEUG_RUN_MAIN") != "true"
+    return context.info_name == "run" and not is_watching
 
 
 if __name__ == "__main__":

@@ -23,9 +23,9 @@ PATIENCE = 120  # seconds; far more than anything here takes on a busy machine
 
 
 def connected_quietly(make_app: Callable[..., Flask], standin: Standin) -> Flask:
-    """Return an application on `standin` whose people do not start a sync by logging in."""
+    """Return an application on `standin` that syncs only when told to: not at logins, without polls."""
     app = connect(make_app, standin)
-    app.extensions["settings"] = replace(app.extensions["settings"], login_sync_minutes=0)
+    app.extensions["settings"] = replace(app.extensions["settings"], login_sync_minutes=0, poll_minutes=0)
     return app
 
 

@@ -26,7 +26,7 @@ DATAVERSE_REQUIRED = (
 SETTINGS = (
     "DATABASE_URL", "SECRET_KEY", *DATAVERSE_REQUIRED, "DATAVERSE_AUTHORITY", "DATAVERSE_CA_BUNDLE",
     "DATAVERSE_SECRET_EXPIRES",
-    "USE_DATAVERSE", "SHOP_TIMEZONE", "SYNC_TIME", "LOGIN_SYNC_MINUTES", "REGISTRATION",
+    "USE_DATAVERSE", "SHOP_TIMEZONE", "SYNC_TIME", "POLL_MINUTES", "LOGIN_SYNC_MINUTES", "REGISTRATION",
     "MEAL_MINUTES", "MEAL_AFTER_HOURS", "LONGEST_SHIFT_HOURS",
     "HOST", "PORT", "TRUSTED_PROXIES", "TRUSTED_HOSTS", "DATABASE_CA_BUNDLE", "DATABASE_TLS",
     "LOG_FORMAT", "METRICS_TOKEN", "HEALTH_PORT",
@@ -71,6 +71,7 @@ class Config:
     use_dataverse: bool = True
     shop_timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/New_York"))
     sync_time: time = time(6, 0)
+    poll_minutes: int = 10  # 0: no sync between the daily ones by itself
     login_sync_minutes: int = 5
     registration: str = "approval"
     meal_minutes: int = 0  # 0: no meal rule
@@ -107,6 +108,8 @@ class Config:
             use_dataverse=reader.read("USE_DATAVERSE", _switch, True),
             shop_timezone=reader.read("SHOP_TIMEZONE", _zone, ZoneInfo("America/New_York")),
             sync_time=reader.read("SYNC_TIME", _time_of_day, time(6, 0)),
+            # The demo's Sync button should have something to bring.
+            poll_minutes=reader.read("POLL_MINUTES", _number(0, 1440), 0 if demo else 10),
             login_sync_minutes=reader.read("LOGIN_SYNC_MINUTES", _number(0, 1440), 5),
             registration=reader.read("REGISTRATION", _one_of(*REGISTRATION_CHOICES), "approval"),
             meal_minutes=reader.read("MEAL_MINUTES", _number(0, 240), 30 if demo else 0),

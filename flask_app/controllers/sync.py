@@ -1,36 +1,44 @@
 """The sync's pages: the button, its progress, the ledger, the rehearsal."""
 
-from flask import Blueprint, flash, jsonify, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, jsonify, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from flask_app.config import settings
 from flask_app.models import Job, SyncHold, SyncRun
+from flask_app.models.sync_run import POLL, RUNNING, SUCCEEDED
+from flask_app.models.task_run import TaskRun
 from flask_app.sync.approved_jobs import (
     SyncFailed,
-    SyncLost,
     SyncNotConfigured,
     SyncResult,
     SyncRunning,
     rehearse,
-    sync_approved_jobs,
 )
 from flask_app.sync.attention import attention, renumbered
 from flask_app.sync.check import board_step, would_work
 from flask_app.sync.check import check as steps_to_dataverse
 from flask_app.sync.health import timed_tasks
-from flask_app.web.access import admin_required, current_user, run_or_404, wants_json
+from flask_app.sync.running import RUN_SECONDS
+from flask_app.utils.scheduler_tasks import sync_in_background
+from flask_app.web.access import admin_required, current_user, prefers_json, run_or_404, wants_json
 from flask_app.web.now import now, today
 
 bp = Blueprint("sync", __name__)
+
+_COUNTS = ("added", "already_there", "updated", "linked", "gone", "returned", "held", "skipped")
+_REASONS = 100  # rows of a run that are told to a script
 
 
 @bp.get("/sync")
 @admin_required
 def index() -> ResponseReturnValue:
+    running = SyncRun.running()
     return render_template(
         "sync/index.html",
-        running=SyncRun.running(),
+        running=None if running is None or running.looks_dead(now=now()) else running,
         runs=SyncRun.latest(limit=20),
         tasks=timed_tasks(now=now()),
+        last_poll=TaskRun.last(POLL) if settings().poll_minutes else None,
         last_success=SyncRun.last_success(),
         gone=Job.gone_but_active(),
         attention=attention(),
@@ -40,10 +48,18 @@ def index() -> ResponseReturnValue:
 @bp.get("/sync/run/<int:run_id>")
 @admin_required
 def show(run_id: int) -> ResponseReturnValue:
+    """One run: a page, or for a script how far it is and what it did."""
+    run = run_or_404(run_id)
+    answer = make_response(jsonify(_told(run)) if prefers_json() else _page(run))
+    answer.vary.add("Accept")
+    return answer
+
+
+def _page(run: SyncRun) -> str:
     return render_template(
         "sync/show.html",
-        run=run_or_404(run_id),
-        holds=SyncHold.of_run(run_id),
+        run=run,
+        holds=SyncHold.of_run(run.id),
         renumbered={one.job.id: one for one in renumbered()},
     )
 
@@ -70,51 +86,68 @@ def check() -> ResponseReturnValue:
     return render_template("sync/check.html", steps=steps, works=would_work(steps))
 
 
-@bp.get("/sync/status")
-@admin_required
-def status() -> ResponseReturnValue:
-    run = SyncRun.running()
-    if run is None:
-        return jsonify(running=False, pages=0, rows=0, seconds=0)
-    seconds = max(0, int((now() - run.started_at).total_seconds()))
-    return jsonify(running=True, pages=run.pages, rows=run.rows, seconds=seconds)
-
-
 @bp.post("/api/process-approved-jobs")
 @admin_required
 def process() -> ResponseReturnValue:
-    """Sync now: 200 with the counts, 409 if one is running, 502 if Dataverse failed, 503 if there is none."""
+    """Begin a sync and answer at once: 202 and where to look; 409 and where, if one is running already.
+
+    503 if there is no Dataverse. `?wait=60`: the answer waits for the end, but not longer than so many
+    seconds: 200 with the counts, 502 if the sync failed, 202 if it is still running.
+    """
+    wait = _seconds_to_wait()
     try:
-        result = sync_approved_jobs(trigger="button", user_id=current_user().id)
+        background = sync_in_background(trigger="button", user_id=current_user().id)
     except SyncRunning as running:
-        return _answer(409, {"outcome": "running", "message": str(running), "run": running.run_id})
-    except SyncLost as lost:
-        return _answer(502, {"outcome": "failed", "message": str(lost)})
+        return _answer(409, {"outcome": RUNNING, "message": str(running), **_where(running.run_id)})
     except SyncNotConfigured as missing:
         return _answer(503, {"outcome": "not_configured", "message": str(missing)})
-    return _answer(502 if result.failed else 200, _counts(result))
+    background.join(wait)
+    if wait == 0 or background.is_alive():
+        begun = {"outcome": RUNNING, "message": "The sync has begun."}
+        return _answer(202, begun | _where(background.run_id))
+    told = _told(run_or_404(background.run_id), background.result)
+    return _answer(200 if told["outcome"] == SUCCEEDED else 502, told)
 
 
-def _counts(result: SyncResult) -> dict[str, object]:
+def _seconds_to_wait() -> float:
+    text = request.args.get("wait", "0")
+    if not (text.isascii() and text.isdecimal() and len(text) < 6):
+        abort(400, "wait is a whole number of seconds, such as 60.")
+    return min(float(text), RUN_SECONDS)
+
+
+def _where(run_id: int | None) -> dict[str, object]:
     return {
-        "outcome": "failed" if result.failed else "succeeded",
-        "message": result.message,
-        "added": result.added,
-        "already_there": result.already_there,
-        "updated": result.updated,
-        "linked": result.linked,
-        "gone": result.gone,
-        "skipped": len(result.skipped),
+        "run": run_id,
+        "address": url_for("sync.show", run_id=run_id) if run_id else url_for("sync.index"),
+    }
+
+
+def _told(run: SyncRun, result: SyncResult | None = None) -> dict[str, object]:
+    """Return what a script is told of a run; `result` knows also the rows that were skipped before."""
+    is_lost = run.looks_dead(now=now())
+    skipped = result.skipped if result else run.skips
+    return {
+        "outcome": "abandoned" if is_lost else run.outcome,
+        "message": "This run gives no sign of life any more. It has changed nothing."
+        if is_lost
+        else run.message,
+        "seconds": max(0, int(((run.finished_at or now()) - run.started_at).total_seconds())),
+        **{name: getattr(run, name) for name in ("pages", "rows", *_COUNTS)},
         "reasons": [
             {"im_number": row.im_number, "dataverse_id": row.dataverse_id, "reason": row.reason}
-            for row in result.skipped[:100]
+            for row in skipped[:_REASONS]
         ],
-        "run": result.run_id,
+        **_where(run.id),
     }
 
 
 def _answer(code: int, body: dict[str, object]) -> ResponseReturnValue:
     if wants_json():
-        return jsonify(body), code
-    flash(str(body["message"]), "success" if code == 200 else "error")
-    return redirect(url_for("sync.index"))
+        answer = make_response(jsonify(body), code)
+        if code == 202:
+            answer.location = str(body["address"])
+        return answer
+    if code != 202:  # the run's own page says that it runs
+        flash(str(body["message"]), "success" if code == 200 else "error")
+    return redirect(str(body.get("address") or url_for("sync.index")))

@@ -6,11 +6,14 @@ from flask.typing import ResponseReturnValue
 from flask_app.models import SyncHold, committing
 from flask_app.models.errors import RuleViolation
 from flask_app.models.sync_hold import CONFIRMED, DISMISSED
-from flask_app.sync.approved_jobs import SyncLost, SyncNotConfigured, SyncRunning, sync_approved_jobs
+from flask_app.sync.approved_jobs import SyncNotConfigured, SyncRunning
+from flask_app.utils.scheduler_tasks import sync_in_background
 from flask_app.web.access import admin_required, current_user, hold_or_404, job_or_404
 from flask_app.web.now import now
 
 bp = Blueprint("sync_decisions", __name__)
+
+_MOMENT = 10.0  # seconds: an answer that comes within them is told at once
 
 
 @bp.post("/sync/hold/<int:hold_id>/confirm")
@@ -21,12 +24,14 @@ def confirm(hold_id: int) -> ResponseReturnValue:
     if not _decide(hold, CONFIRMED):
         return redirect(url_for("sync.index"))
     try:
-        result = sync_approved_jobs(trigger="button", user_id=current_user().id)
-    except (SyncRunning, SyncLost, SyncNotConfigured) as reason:
+        background = sync_in_background(trigger="button", user_id=current_user().id)
+    except (SyncRunning, SyncNotConfigured) as reason:
         flash(f"That is confirmed. The next sync applies it if Dataverse still says so. {reason}", "info")
         return redirect(url_for("sync.index"))
-    flash(result.message, "error" if result.failed else "success")
-    return redirect(url_for("sync.show", run_id=result.run_id))
+    background.join(_MOMENT)
+    if result := background.result:  # else the run's page shows how far it is
+        flash(result.message, "error" if result.failed else "success")
+    return redirect(url_for("sync.show", run_id=background.run_id))
 
 
 @bp.post("/sync/hold/<int:hold_id>/dismiss")

@@ -265,7 +265,8 @@ class DataverseClient:
         return answer
 
     def _call(self, statistics: CallStatistics | None = None) -> Call:
-        return Call(Deadline(self._deadline_seconds), statistics or CallStatistics())
+        statistics = statistics or CallStatistics()
+        return Call(Deadline(self._deadline_seconds, within=statistics.deadline), statistics)
 
     def _address(self, entity_set: str, record_id: str | None = None) -> str:
         key = "" if record_id is None else f"({uuid.UUID(record_id)})"

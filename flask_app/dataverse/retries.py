@@ -18,8 +18,12 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class CallStatistics:
-    """What one call cost so far; another thread may read it while the call is under way."""
+    """What a call, or a row of calls, has cost so far; another thread may read it while it is under way.
 
+    `deadline`, if there is one, bounds them all together; each call has its own deadline as well.
+    """
+
+    deadline: Deadline | None = None
     requests: int = 0
     pages: int = 0
     rows: int = 0

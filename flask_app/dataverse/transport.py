@@ -1,15 +1,21 @@
 """One HTTPS exchange: pooled, bounded in time to its last byte, bounded in size, never redirected."""
 
+import re
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 import certifi
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies, select_proxy
+from urllib3 import HTTPSConnectionPool
+from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from flask_app.clock import monotonic
@@ -21,19 +27,29 @@ from flask_app.dataverse.errors import (
     DataverseUnavailable,
 )
 
+_TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})")
 _CHUNK = 1 << 18  # bytes per read of a body
 
 
 class Deadline:
     """The moment by which a call must be over, whatever it is doing."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+    def __init__(self, seconds: float, *, within: "Deadline | None" = None) -> None:
+        self._seconds = seconds
         self._end = monotonic() + seconds
+        self._within = within
 
     def remaining(self) -> float:
         """Return the seconds left, 0 if none."""
-        return max(0.0, self._end - monotonic())
+        left = max(0.0, self._end - monotonic())
+        return min(left, self._within.remaining()) if self._within else left
+
+    @property
+    def seconds(self) -> float:
+        """Return how long the time was that has run out, or runs out first."""
+        if self._within and self._within.remaining() <= max(0.0, self._end - monotonic()):
+            return self._within.seconds
+        return self._seconds
 
     def extend(self, seconds: float) -> None:
         """Move the end by time that was not ours, such as the caller's work between two pages."""
@@ -50,8 +66,8 @@ class _Reading(threading.local):
 _reading = _Reading()
 
 
-class _DeadlineSocket(ssl.SSLSocket):
-    """A TLS socket that looks at the deadline before every read.
+class _UntilDeadline(socket.socket):
+    """A socket that looks at the deadline before every read.
 
     A read timeout starts anew with every byte, so a server that trickles is never late. Here each read, be
     it for a status line, a header or a chunk, gets no more than what is left of the whole.
@@ -63,7 +79,26 @@ class _DeadlineSocket(ssl.SSLSocket):
             if left <= 0:
                 raise TimeoutError("the deadline has passed")
             self.settimeout(min(_reading.timeout, left))
-        return super().recv_into(buffer, nbytes, flags)
+        return super().recv_into(buffer, nbytes or 0, flags)
+
+
+class _DeadlineSocket(_UntilDeadline, ssl.SSLSocket):
+    """The TLS socket to Dataverse and the sign-in."""
+
+
+class _Connection(HTTPSConnection):
+    """A connection that is bounded also while a proxy is still being asked for the way, before TLS begins."""
+
+    def _new_conn(self) -> socket.socket:
+        plain = super()._new_conn()
+        timeout, kind = plain.gettimeout(), (plain.family, plain.type, plain.proto)
+        bounded = _UntilDeadline(*kind, fileno=plain.detach())
+        bounded.settimeout(timeout)
+        return bounded
+
+
+class _Pool(HTTPSConnectionPool):
+    ConnectionCls = _Connection
 
 
 @contextmanager
@@ -84,13 +119,19 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"https": _Pool}
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+        manager.pool_classes_by_scheme = {"https": _Pool}
+        return manager
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave it to the context, which knows whom to trust; requests would load its own list as well."""
 
 
 class _Session(requests.Session):
-    """A session that asks no environment variable and follows no redirect."""
+    """A session that asks no environment variable whom to trust or who we are, and follows no redirect."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         super().__init__()
@@ -131,7 +172,8 @@ class Transport:
         timeout = min(self._timeout, deadline.remaining())
         if timeout <= 0:
             raise TimeoutError("the deadline has passed")
-        with self._session.send(request, stream=True, timeout=timeout, allow_redirects=False) as response:
+        how: dict[str, Any] = {"stream": True, "timeout": timeout, "allow_redirects": False}
+        with self._session.send(request, proxies=proxies_for(request), **how) as response:
             host = _host(request)
             body = self._body(response)
             if body is None:
@@ -164,6 +206,8 @@ class Transport:
             )
         if isinstance(fault, requests.exceptions.ContentDecodingError):
             return DataverseProtocolError(f"{host} sent an answer that cannot be unpacked.")
+        if (proxy := _proxy_of(request)) and isinstance(fault, (ValueError, requests.exceptions.ProxyError)):
+            return _proxy_fault(proxy, host, text)
         if isinstance(fault, ValueError):  # requests: an address that is none
             return DataverseRefused(f"The address of {host} cannot be used; check the configuration.")
         if isinstance(fault, requests.exceptions.Timeout) or "timed out" in text:
@@ -173,6 +217,40 @@ class Transport:
                 f"The name {host} cannot be resolved; check the address and the network."
             )
         return DataverseUnavailable(f"The connection to {host} could not be made or broke off.")
+
+
+def proxies_for(request: requests.PreparedRequest) -> dict[str, str]:
+    """Return the proxies of HTTPS_PROXY (or ALL_PROXY) for this address, none if NO_PROXY says so.
+
+    This machine itself is never reached through a proxy: a stand-in here is not there.
+    """
+    address = request.url or ""
+    return {} if _is_here(_host(request)) else get_environ_proxies(address)
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _proxy_of(request: requests.PreparedRequest) -> str | None:
+    return select_proxy(request.url or "", proxies_for(request))
+
+
+def _proxy_fault(proxy: str, host: str, text: str) -> DataverseClientError:
+    """Say what is wrong with the proxy, by its name: its address may hold a password."""
+    name = proxy.rpartition("@")[2].removeprefix("http://").strip("/")
+    if "Tunnel connection failed: 407" in text:
+        return DataverseRefused(f"The proxy {name} (HTTPS_PROXY) wants a user and a password that are right.")
+    if found := _TUNNEL_REFUSED.search(text):
+        code = int(found[1])
+        kind = DataverseUnavailable if code >= 500 else DataverseRefused
+        return kind(f"The proxy {name} (HTTPS_PROXY) does not let us through to {host} (HTTP {code}).")
+    if "Unable to connect to proxy" in text or "Cannot connect to proxy" in text:
+        return DataverseUnavailable(f"The proxy {name} (HTTPS_PROXY) could not be reached.")
+    return DataverseRefused(f"The proxy {name} (HTTPS_PROXY) cannot be used; check its address.")
 
 
 def _host(request: requests.PreparedRequest) -> str:

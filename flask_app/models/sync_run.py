@@ -26,11 +26,13 @@ from flask_app.models.errors import ConcurrentUpdate
 from flask_app.models.types import UtcDateTime, exact_string, words
 from flask_app.models.user import User
 
-# Renewed at each page: longer than the waits that Dataverse may ask for at one page (four times a minute, and
-# five silences of 30 seconds), and much longer than hosts' clocks differ.
-LEASE = timedelta(minutes=5)
+# Renewed at each page. It must outlive whatever may lie between two pages or between the last page and the
+# commit: a whole reading ends after ten minutes (sync/running.py; a test adds it up), the rest is for writing
+# and for hosts whose clocks differ.
+LEASE = timedelta(minutes=12)
 RUNNING, SUCCEEDED, FAILED, ABANDONED = "running", "succeeded", "failed", "abandoned"
-TRIGGERS = ("schedule", "login", "button", "command", "start")
+POLL = "poll"
+TRIGGERS = ("schedule", POLL, "login", "button", "command", "start")
 
 
 class SyncRun(Base):
@@ -39,6 +41,9 @@ class SyncRun(Base):
     `running_slot` is 1 while the run is unfinished and unique: the database admits one running run across
     all processes and hosts. A run whose process died keeps the slot until `lease_until`; the next run then
     marks it abandoned.
+
+    Polls in a row that found the same, which is mostly nothing, share one line: the newest one's row stands
+    for all of them (`polls`, `polls_since`).
     """
 
     __tablename__ = "sync_runs"
@@ -49,6 +54,9 @@ class SyncRun(Base):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    rest_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # Dataverse wants no request before then
+    polls: Mapped[int] = mapped_column(default=1)  # how many this line stands for
+    polls_since: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the first of them began
     outcome: Mapped[str] = mapped_column(words(RUNNING, SUCCEEDED, FAILED, ABANDONED), default=RUNNING)
     message: Mapped[str] = mapped_column(Text, default="")  # why it failed, a sentence for the admin
     # What is amiss with Dataverse's table although the run went well: sentences, one in a line.
@@ -91,7 +99,7 @@ class SyncRun(Base):
     def take(cls, *, trigger: str, user_id: int | None, now: datetime) -> Self | None:
         """Insert the running run, or return None if another one is running and alive. Commit after it."""
         running = cls.running()
-        if running is not None and not (running._is_dead(now) and running._abandon(now)):
+        if running is not None and not (running.looks_dead(now=now) and running._abandon(now)):
             return None
         run = cls(trigger=trigger, user_id=user_id, started_at=now, lease_until=now + LEASE)
         db.session.add(run)
@@ -101,9 +109,12 @@ class SyncRun(Base):
             raise ConcurrentUpdate("Another sync has started at this very moment.") from None
         return run
 
-    def _is_dead(self, now: datetime) -> bool:
-        """A lease that ends too far ahead was written by a clock that is wrong: nobody should wait for it."""
-        return not now <= self.lease_until <= now + 2 * LEASE
+    def looks_dead(self, *, now: datetime) -> bool:
+        """Whether an unfinished run has shown no sign of life for longer than a living one could.
+
+        A lease that ends too far ahead was written by a clock that is wrong: nobody should wait for it.
+        """
+        return self.is_running and not now <= self.lease_until <= now + 2 * LEASE
 
     def _abandon(self, now: datetime) -> bool:
         """End a dead run in its place; False if it has stirred in the meantime."""
@@ -121,6 +132,29 @@ class SyncRun(Base):
         """End the run in the same transaction as its changes; False if it has been taken away."""
         return self._update(finished_at=now, outcome=outcome, **values)
 
+    def fold(self) -> None:
+        """Let a poll that changed nothing stand for the one before it, if that one came to the same."""
+        before = db.session.scalar(
+            select(SyncRun).where(SyncRun.id < self.id).order_by(SyncRun.id.desc()).limit(1)
+        )
+        me = db.session.get_one(SyncRun, self.id, populate_existing=True)
+        if before is None or not (before._changed_nothing and me._changed_nothing):
+            return
+        if (before.outcome, before.message, before.warnings) == (me.outcome, me.message, me.warnings):
+            me.polls += before.polls
+            me.polls_since = before.polls_since or before.started_at
+            db.session.delete(before)
+            db.session.flush()
+
+    @property
+    def _changed_nothing(self) -> bool:
+        counts = (self.added, self.updated, self.linked, self.gone, self.returned, self.held)
+        return self.trigger == POLL and not self.is_running and not any(counts) and not self.has_details
+
+    @property
+    def has_details(self) -> bool:
+        return bool(self.skips or self.changes)
+
     def _update(self, **values: object) -> bool:
         mine = update(type(self)).where(type(self).id == self.id, type(self).finished_at.is_(None))
         return _hits(mine.values(**values))
@@ -136,16 +170,21 @@ class SyncRun(Base):
         return db.session.scalars(query).all()
 
     @classmethod
-    def last_started_at(cls) -> datetime | None:
-        """Return when the newest run began, by the clock of the host that ran it."""
-        return db.session.scalar(select(cls.started_at).order_by(cls.id.desc()).limit(1))
+    def last(cls) -> Self | None:
+        return db.session.scalar(select(cls).order_by(cls.id.desc()).limit(1))
 
     @classmethod
     def good_since(cls) -> datetime | None:
         """Return when the last good run began, or the very first run if none was good; None before that."""
         good = select(func.max(cls.started_at)).where(cls.outcome == SUCCEEDED).scalar_subquery()
-        first = select(func.min(cls.started_at)).scalar_subquery()
+        first = select(func.min(func.coalesce(cls.polls_since, cls.started_at))).scalar_subquery()
         return db.session.scalar(select(type_coerce(func.coalesce(good, first), UtcDateTime)))
+
+    @classmethod
+    def has_worked_since(cls, moment: datetime) -> bool:
+        """Whether a run that was good ended after `moment`."""
+        good = select(cls.id).where(cls.outcome == SUCCEEDED, cls.finished_at > moment)
+        return db.session.scalar(good.limit(1)) is not None
 
     @classmethod
     def last_success(cls) -> Self | None:

@@ -15,10 +15,10 @@ from . import clock
 LIFETIME = timedelta(days=30)
 
 
-def make_certificate(directory: Path) -> tuple[Path, Path]:
-    """Write a certificate for localhost and 127.0.0.1 and its key into `directory`; return both paths."""
+def make_certificate(directory: Path, host: str = "localhost") -> tuple[Path, Path]:
+    """Write a certificate for `host` and 127.0.0.1 and its key into `directory`; return both paths."""
     key = ec.generate_private_key(ec.SECP256R1())  # an RSA key would take some 100 ms to make
-    certificate = _builder(key).sign(key, hashes.SHA256())
+    certificate = _builder(key, host).sign(key, hashes.SHA256())
     certificate_path = directory / "standin-certificate.pem"
     key_path = directory / "standin-key.pem"
     certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
@@ -38,10 +38,10 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
-def _builder(key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _builder(key: ec.EllipticCurvePrivateKey, host: str) -> x509.CertificateBuilder:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Dataverse stand-in")])
     own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     now = clock.utc_now()
     return (
         x509.CertificateBuilder()

@@ -26,9 +26,11 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, context: ssl.SSLContext, faults: Faults, journal: Journal) -> None:
+    def __init__(
+        self, port: int, context: ssl.SSLContext, faults: Faults, journal: Journal, host: str = "localhost"
+    ) -> None:
         super().__init__(("127.0.0.1", port), Handler)
-        self.base_url = f"https://localhost:{self.server_address[1]}"
+        self.base_url = f"https://{host}:{self.server_address[1]}"
         self.faults = faults
         self.journal = journal
         self.application: Callable[[Request], Response] = _not_ready

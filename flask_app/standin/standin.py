@@ -45,6 +45,10 @@ _SERVER_HEADERS = [
 class Standin:
     """A small Dataverse on this machine. Use as a context manager, or call start() and stop()."""
 
+    host = (
+        "localhost"  # the name that it goes by; another one, set before start(), needs a way here (a proxy)
+    )
+
     def __init__(
         self,
         rows: Iterable[Row] | None = None,
@@ -106,8 +110,9 @@ class Standin:
         if self._server is not None:
             raise RuntimeError("The stand-in is already running.")
         self.client_secret = self._given_secret or secrets.token_urlsafe(24)
-        certificate, key = make_certificate(self._certificate_directory())
-        self._server = Server(self._port, server_context(certificate, key), self.faults, self._journal)
+        certificate, key = make_certificate(self._certificate_directory(), self.host)
+        context = server_context(certificate, key)
+        self._server = Server(self._port, context, self.faults, self._journal, self.host)
         self._ca_bundle = certificate
         self._desk = TokenDesk(self._server.base_url, self.tenant_id, self.client_id, self.client_secret)
         self._server.application = self._answer

@@ -10,31 +10,47 @@ from typing import Any
 
 from flask import current_app
 
-from flask_app.clock import monotonic, utc_now
-from flask_app.config import settings
+from flask_app.clock import utc_now
+from flask_app.config import DataverseSettings, settings
 from flask_app.dataverse.errors import DataverseClientError
 from flask_app.dataverse.retries import CallStatistics
 from flask_app.dataverse.service import DataverseService, InvalidRow
+from flask_app.dataverse.transport import Deadline
 from flask_app.models import SyncHold, SyncRun, committing, db
-from flask_app.models.errors import ConcurrentUpdate
-from flask_app.models.sync_run import FAILED, SUCCEEDED
+from flask_app.models.sync_run import POLL, SUCCEEDED
 from flask_app.sync.decision import said_by
 from flask_app.sync.following import have_text
 from flask_app.sync.holding import BLANK
 from flask_app.sync.plan import Plan, known, plan_for
-from flask_app.sync.reading import ChangeSet, Snapshot, read_changes, read_everything, watermark
+from flask_app.sync.reading import ChangeSet, read_changes, read_everything, watermark
+from flask_app.sync.running import (
+    RUN_SECONDS,
+    Running,
+    SyncLost,
+    SyncResting,
+    SyncRunning,
+    SyncTooSoon,
+    rest_after,
+    take,
+)
 
+__all__ = [
+    "SyncFailed",
+    "SyncLost",
+    "SyncNotConfigured",
+    "SyncResting",
+    "SyncResult",
+    "SyncRunning",
+    "SyncTooSoon",
+    "begin_sync",
+    "carry_on",
+    "give_up",
+    "rehearse",
+    "sync_approved_jobs",
+]
 
-class SyncRunning(Exception):
-    """Another run is at work; `run_id` is its row, None if it has just ended."""
-
-    def __init__(self, run_id: int | None) -> None:
-        self.run_id = run_id
-        super().__init__("A sync is running already. Its result will be here in a moment.")
-
-
-class SyncTooSoon(Exception):
-    """The last run began less than `not_within` ago."""
+CHANGES_ONLY = ("login", POLL)  # these read what has changed since the last good run, if that is enough
+_BROKE_OFF = "The sync broke off on our side; the log says why. It changed nothing."
 
 
 class SyncNotConfigured(Exception):
@@ -45,16 +61,12 @@ class SyncFailed(Exception):
     """Dataverse could not be read; the text says why."""
 
 
-class SyncLost(Exception):
-    """This run was taken for dead, and another one may have begun: nothing of it may be saved."""
-
-    def __init__(self) -> None:
-        super().__init__("This sync took so long that it was given up. It changed nothing. Try again.")
-
-
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """What one run did. If it `failed`, nothing was changed and `message` says why."""
+    """What one run did. If it `failed`, nothing was changed and `message` says why.
+
+    `rest_until`: Dataverse wants to be left alone until then.
+    """
 
     run_id: int
     message: str
@@ -67,6 +79,7 @@ class SyncResult:
     returned: int = 0
     held: int = 0
     skipped: Sequence[InvalidRow] = field(default=())
+    rest_until: datetime | None = None
 
 
 def sync_approved_jobs(
@@ -74,24 +87,47 @@ def sync_approved_jobs(
 ) -> SyncResult:
     """Bring the board up to date with Dataverse's approved jobs; the one way in for every trigger.
 
-    `trigger` is one of models.sync_run.TRIGGERS, `user_id` who asked. A login reads only what has changed
-    since the last good run, everything else reads everything. With `not_within` it raises SyncTooSoon if any
-    run has begun that recently. Raises SyncNotConfigured, SyncRunning, SyncLost. Dataverse's own failures do
-    not raise: they are the run's result, on its row as well.
+    `trigger` is one of models.sync_run.TRIGGERS, `user_id` who asked. A login and a poll read only what has
+    changed since the last good run, everything else reads everything. With `not_within` it raises
+    SyncTooSoon if any run has begun that recently; what starts by itself raises SyncResting while Dataverse
+    wants to be left alone. Raises SyncNotConfigured, SyncRunning, SyncLost. Dataverse's own failures do not
+    raise: they are the run's result, on its row as well.
     """
-    service = _service()
-    run = _Running(_take(trigger, user_id, not_within))
+    return carry_on(begin_sync(trigger=trigger, user_id=user_id, not_within=not_within))
+
+
+def begin_sync(*, trigger: str, user_id: int | None = None, not_within: timedelta | None = None) -> SyncRun:
+    """Take the run and do nothing yet: the caller owes a `carry_on`, be it in another thread.
+
+    Raises what sync_approved_jobs raises but SyncLost.
+    """
+    _connection()
+    run = take(trigger, user_id, not_within)
+    db.session.expunge(run)  # another thread may go on with it
+    return run
+
+
+def carry_on(row: SyncRun) -> SyncResult:
+    """Do the run that was begun. Raises SyncLost."""
+    run = Running(row)
     try:
-        news = _gather(run, service)
-        return committing(lambda: _apply(run, news))
+        news = _gather(run, _service())
+        result = committing(lambda: _apply(run, news))
     except DataverseClientError as error:
-        return _fail(run, str(error))
+        result = _fail(run, error)
     except SyncLost:
         raise
     except BaseException:
         # A bug, the database, Ctrl-C: it is raised; but first the run must not look like running.
-        _fail(run, "The sync broke off on our side; the log says why. It changed nothing.")
+        run.fail(_BROKE_OFF)
         raise
+    run.fold()
+    return result
+
+
+def give_up(row: SyncRun) -> None:
+    """End a run that was begun and cannot be carried on."""
+    Running(row).fail(_BROKE_OFF)
 
 
 def rehearse() -> Plan:
@@ -99,9 +135,10 @@ def rehearse() -> Plan:
 
     Raises SyncNotConfigured, SyncFailed.
     """
-    service = _service()
+    _connection()
     try:
-        news = read_everything(service, _known(), CallStatistics())
+        statistics = CallStatistics(deadline=Deadline(RUN_SECONDS))
+        news = read_everything(_service(), committing(known), statistics)
     except DataverseClientError as error:
         raise SyncFailed(str(error)) from None
     try:
@@ -110,44 +147,20 @@ def rehearse() -> Plan:
         db.session.rollback()
 
 
-class _Running:
-    """A run that this process has taken: how long it has been at it, what it has cost, how far it is."""
-
-    def __init__(self, row: SyncRun) -> None:
-        self.row = row
-        self.statistics = CallStatistics()
-        self._began = monotonic()
-
-    def hold(self) -> None:
-        """Renew the lease after a page; SyncLost if another run has taken this one for dead."""
-        if not committing(lambda: self.row.hold(now=utc_now(), **self._reading())):
-            raise SyncLost
-
-    def finish(self, **values: Any) -> bool:
-        seconds, waited = monotonic() - self._began, self.statistics.seconds_waited
-        return self.row.finish(
-            now=utc_now(),
-            seconds=seconds,
-            waited=waited,
-            requests=self.statistics.requests,
-            retries=self.statistics.retries,
-            **self._reading(),
-            **values,
-        )
-
-    def _reading(self) -> dict[str, Any]:
-        return {"pages": self.statistics.pages, "rows": self.statistics.rows}
-
-
-def _service() -> DataverseService:
-    """Return the application's one service: its token and connections are used again by the next run."""
+def _connection() -> DataverseSettings:
+    """Return how to reach Dataverse, or raise SyncNotConfigured."""
     config = settings()
     if not config.use_dataverse:
         raise SyncNotConfigured("Job sync is switched off (USE_DATAVERSE=false).")
     if config.dataverse is None:
         raise SyncNotConfigured("Dataverse is not connected. Set the DATAVERSE_ variables to connect it.")
+    return config.dataverse
+
+
+def _service() -> DataverseService:
+    """Return the application's one service: its token and connections are used again by the next run."""
     if "dataverse" not in current_app.extensions:
-        to = config.dataverse
+        to = _connection()
         current_app.extensions["dataverse"] = DataverseService.connect(
             base_url=to.base_url,
             tenant_id=to.tenant_id,
@@ -160,40 +173,19 @@ def _service() -> DataverseService:
     return service
 
 
-def _take(trigger: str, user_id: int | None, not_within: timedelta | None) -> SyncRun:
-    def take() -> SyncRun | None:
-        now = utc_now()
-        last = SyncRun.last_started_at()
-        if not_within is not None and last is not None and abs(now - last) < not_within:
-            raise SyncTooSoon
-        return SyncRun.take(trigger=trigger, user_id=user_id, now=now)
-
-    try:
-        run = committing(take)
-    except ConcurrentUpdate:
-        run = None
-    if run is None:
-        running = SyncRun.running()
-        db.session.commit()
-        raise SyncRunning(running.id if running else None)
-    return run
-
-
-def _gather(run: _Running, service: DataverseService) -> ChangeSet:
+def _gather(run: Running, service: DataverseService) -> ChangeSet:
     """Read what is new; no transaction is open while Dataverse takes its time."""
-    before, last = _known(), _last_watermark()
-    if run.row.trigger == "login" and last is not None and not _is_held():
+    before, last = committing(known), committing(_last_watermark)
+    if run.row.trigger in CHANGES_ONLY and last is not None and not committing(_is_held):
         news = read_changes(service, before, run.statistics, run.hold, since=last)
-        if news is not None and not _blanks_a_field(news):
+        if news is not None and not committing(lambda: _blanks_a_field(news)):
             return news
     return read_everything(service, before, run.statistics, run.hold)
 
 
 def _is_held() -> bool:
     """Whether something is held back: only a reading of everything tells whether it is still so."""
-    is_held = bool(SyncHold.current())
-    db.session.commit()
-    return is_held
+    return bool(SyncHold.current())
 
 
 def _blanks_a_field(news: ChangeSet) -> bool:
@@ -202,28 +194,19 @@ def _blanks_a_field(news: ChangeSet) -> bool:
         name: [row.dataverse_id for row in news.rows.values() if said_by(row).get(name) == blank]
         for name, blank in BLANK.items()
     }
-    found = any(have_text(name, BLANK[name], ids) for name, ids in blanks.items())
-    db.session.commit()
-    return found
-
-
-def _known() -> Snapshot:
-    before = known()
-    db.session.commit()
-    return before
+    return any(have_text(name, BLANK[name], ids) for name, ids in blanks.items())
 
 
 def _last_watermark() -> datetime | None:
     last = SyncRun.last_success()
-    db.session.commit()
     return last.watermark if last else None
 
 
-def _apply(run: _Running, news: ChangeSet) -> SyncResult:
+def _apply(run: Running, news: ChangeSet) -> SyncResult:
     """Change the board and end the run, both or neither."""
     now, plan, last = utc_now(), plan_for(news), SyncRun.last_success()
     plan.carry_out(run.row.id, at=now)
-    counts = plan.counts()
+    counts: dict[str, Any] = plan.counts()
     finished = run.finish(
         outcome=SUCCEEDED,
         message=plan.summary(),
@@ -238,6 +221,7 @@ def _apply(run: _Running, news: ChangeSet) -> SyncResult:
     return SyncResult(run.row.id, plan.summary(), False, skipped=plan.skipped, **counts)
 
 
-def _fail(run: _Running, message: str) -> SyncResult:
-    committing(lambda: run.finish(outcome=FAILED, message=message))
-    return SyncResult(run.row.id, message, failed=True)
+def _fail(run: Running, error: DataverseClientError) -> SyncResult:
+    message, rest_until = str(error), rest_after(error)
+    run.fail(message, rest_until)
+    return SyncResult(run.row.id, message, failed=True, rest_until=rest_until)

@@ -26,14 +26,16 @@ ASSUMED, AT_TIME, CONFIRM = "assumed", "time", "confirm"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many open shifts got an assumed end, and how many were left alone."""
+    """How many open shifts got an assumed end, were left alone, and should have got one but could not."""
 
     assumed: int
     left: int
+    failed: int = 0
 
     @property
     def sentence(self) -> str:
-        return f"{self.assumed} got an assumed end, {self.left} were left open."
+        done = f"{self.assumed} got an assumed end, {self.left} were left open."
+        return f"{done} {self.failed} could not be ended; the log says why." if self.failed else done
 
 
 def last_due(zone: tzinfo, *, now: datetime) -> datetime | None:

@@ -1,36 +1,69 @@
-"""What happens by itself: the daily sync, the sync after a login, and the auto clock-out."""
+"""What happens by itself: the daily sync, the polls between, the sync after a login, the auto clock-out."""
 
 import logging
 import os
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from threading import Thread
 from threading import enumerate as running_threads
+from typing import Any
 
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from flask import Flask, current_app
 from sqlalchemy.orm import configure_mappers
 
-from flask_app.clock import last_time_of_day, utc_now
+from flask_app.clock import utc_now
 from flask_app.config import settings
-from flask_app.models import TaskRun, committing
+from flask_app.models import SyncRun, TaskRun, committing
+from flask_app.models.sync_run import POLL
 from flask_app.sync.approved_jobs import (
     SyncLost,
     SyncNotConfigured,
+    SyncResting,
+    SyncResult,
     SyncRunning,
     SyncTooSoon,
+    begin_sync,
+    carry_on,
+    give_up,
     sync_approved_jobs,
 )
-from flask_app.sync.health import DAILY_SYNC
+from flask_app.sync.health import CHECK_MINUTES, DAILY_SYNC, daily_is_near, daily_try
 from flask_app.timeclock.clock_out import CLOCK_OUT, Outcome, clock_out, due_ends, last_due
 
-CHECK_MINUTES = 10  # how often to look for a daily sync that was missed, or that somebody did not finish
 FIRST_LOOK = timedelta(seconds=3)
+POLLS_KEPT = timedelta(days=2)  # claims of polls; the polls' runs are in the sync's ledger
+_ALIGNED = datetime(2020, 1, 1, tzinfo=UTC)  # from here every process counts its minutes, so that they agree
 
 _log = logging.getLogger(__name__)
 _LOGIN_SYNC = "login-sync"  # the thread's name; one per process is enough
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How one try of a task ended, in words; one that did not work is tried again, not before a time."""
+
+    sentence: str
+    worked: bool = True
+    next_try_at: datetime | None = None
+
+
+class _ThreadPerTask(DebugExecutor):  # type: ignore[misc]  # APScheduler has no types
+    """Runs each task in a thread of its own, which the program leaves behind when it ends.
+
+    A pool would wait for its threads, and those may wait for Dataverse for minutes; in the scheduler's one
+    thread a Dataverse that hangs would keep the auto clock-out waiting.
+    """
+
+    def _do_submit_job(self, job: Any, run_times: Any) -> None:
+        submit = super()._do_submit_job
+        Thread(target=submit, args=(job, run_times), name=f"task {job.name}", daemon=True).start()
 
 
 def start_scheduler(app: Flask) -> BackgroundScheduler:
@@ -40,25 +73,48 @@ def start_scheduler(app: Flask) -> BackgroundScheduler:
     nothing is looked for in the first seconds, and a process that forks leaves the schedule to its children.
     """
     configure_mappers()  # else the first query does it, under such a lock
-    config = app.extensions["settings"]
-    at, zone = config.sync_time, config.shop_timezone
-    # In the scheduler's own thread, which the program leaves behind when it ends; it would wait for a pool's
-    # threads, and those may wait for Dataverse for minutes.
-    scheduler = BackgroundScheduler(timezone=zone, executors={"default": DebugExecutor()})
+    zone = app.extensions["settings"].shop_timezone
+    scheduler = BackgroundScheduler(timezone=zone, executors={"default": _ThreadPerTask()})
     # Late is better than never (by default a run that is a second late is dropped); one stands for several.
     rules = {"args": [app], "misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-    scheduler.add_job(automated_job_sync, CronTrigger(hour=at.hour, minute=at.minute, timezone=zone), **rules)
-    every = IntervalTrigger(minutes=CHECK_MINUTES, timezone=zone)
-    scheduler.add_job(automated_job_sync, every, next_run_time=utc_now() + FIRST_LOOK, **rules)
-    minutely = IntervalTrigger(minutes=1, timezone=zone)
-    scheduler.add_job(automated_clock_out, minutely, next_run_time=utc_now() + FIRST_LOOK, **rules)
+    for task, trigger in _schedule(app):
+        scheduler.add_job(task, trigger, **rules)
     scheduler.start()
+    _log.info("The schedule has started: %s", _in_words(app))
     owner = os.getpid()
     os.register_at_fork(
         after_in_child=lambda: _restart_in_child(app, scheduler, owner),
         after_in_parent=lambda: scheduler.pause() if os.getpid() == owner and scheduler.running else None,
     )
     return scheduler
+
+
+def _schedule(app: Flask) -> list[tuple[Callable[[Flask], None], Any]]:
+    """Return what is looked for, and when."""
+    config = app.extensions["settings"]
+    zone, at = config.shop_timezone, config.sync_time
+
+    def every(minutes: int) -> IntervalTrigger:
+        return IntervalTrigger(minutes=minutes, start_date=_ALIGNED, timezone=zone)
+
+    tasks: list[tuple[Callable[[Flask], None], Any]] = [
+        (automated_job_sync, DateTrigger(utc_now() + FIRST_LOOK, timezone=zone)),
+        (automated_job_sync, CronTrigger(hour=at.hour, minute=at.minute, timezone=zone)),
+        (automated_job_sync, every(CHECK_MINUTES)),
+        (automated_clock_out, DateTrigger(utc_now() + FIRST_LOOK, timezone=zone)),
+        (automated_clock_out, every(1)),
+    ]
+    if config.syncs and config.poll_minutes:
+        tasks.append((automated_poll, every(config.poll_minutes)))
+    return tasks
+
+
+def _in_words(app: Flask) -> str:
+    config = app.extensions["settings"]
+    if not config.syncs:
+        return "no sync, since Dataverse is not connected or switched off; the auto clock-out."
+    polls = f"polls every {config.poll_minutes} minutes" if config.poll_minutes else "no polls"
+    return f"the daily sync at {config.sync_time:%H:%M} {config.shop_timezone}; {polls}; the auto clock-out."
 
 
 def _restart_in_child(app: Flask, scheduler: BackgroundScheduler, owner: int) -> None:
@@ -69,21 +125,46 @@ def _restart_in_child(app: Flask, scheduler: BackgroundScheduler, owner: int) ->
 
 
 def automated_job_sync(app: Flask) -> None:
-    """Run the daily sync if its time of today has come and nobody has claimed it."""
+    """Run the daily sync if it is due and nobody has claimed it, or try again what has failed."""
     with app.app_context():
         config, now = settings(), utc_now()
-        due_at = last_time_of_day(config.sync_time, config.shop_timezone, now=now)
-        is_today = (
-            due_at.astimezone(config.shop_timezone).date() == now.astimezone(config.shop_timezone).date()
-        )
-        if not (config.syncs and is_today):
+        due_at, retry_until = daily_try(now=now)
+        if config.syncs and due_at:
+            claim = TaskRun.claim(DAILY_SYNC, due_at=due_at, now=now, until=retry_until)
+            _carry_out(claim, lambda: _sync("schedule"))
+
+
+def automated_poll(app: Flask) -> None:
+    """Read what has changed since the last good run, once per POLL_MINUTES, whoever does it.
+
+    A poll that fails is not tried again: the next one is due soon, and reads what this one should have read.
+    """
+    with app.app_context():
+        config, now = settings(), utc_now()
+        if not (config.syncs and config.poll_minutes) or daily_is_near(now=now):
             return
-        claim = TaskRun.claim(DAILY_SYNC, due_at=due_at, now=now)
-        if claim is None:
-            return
-        outcome = _sync("schedule")
-        if outcome is not None:  # otherwise the claim lapses: what is in the way may be a run that died
-            committing(lambda: claim.finish(outcome, now=utc_now()))
+        period = timedelta(minutes=config.poll_minutes)
+        due_at = _ALIGNED + (now - _ALIGNED) // period * period
+        claim = TaskRun.claim(POLL, due_at=due_at, now=now)
+        if claim:
+            committing(lambda: TaskRun.forget(POLL, before=now - POLLS_KEPT))
+        _carry_out(claim, lambda: _sync(POLL))
+
+
+def _sync(trigger: str, not_within: timedelta | None = None) -> _Ended | None:
+    """Run a sync that nobody waits for; None if another run is in the way, which may be one that died."""
+    try:
+        result = sync_approved_jobs(trigger=trigger, not_within=not_within)
+    except SyncRunning as reason:
+        _log.info("Sync by %s: %s", trigger, reason)
+        return None
+    except SyncResting as rest:
+        return _Ended(str(rest), worked=False, next_try_at=rest.until)
+    except SyncTooSoon:
+        return _Ended("Not needed: a sync began a moment ago.")
+    except (SyncNotConfigured, SyncLost) as reason:
+        return _Ended(str(reason), worked=False)
+    return _Ended(result.message, worked=not result.failed, next_try_at=result.rest_until)
 
 
 def automated_clock_out(app: Flask) -> None:
@@ -96,18 +177,51 @@ def automated_clock_out(app: Flask) -> None:
         now, zone = utc_now(), settings().shop_timezone
         due_at = last_due(zone, now=now)
         claim = TaskRun.claim(CLOCK_OUT, due_at=due_at, now=now) if due_at else None
-        if claim is None:
-            return
-        outcome = clock_everybody_out(zone, now=now).sentence
-        committing(lambda: claim.finish(outcome, now=utc_now()))
-        _log.info("Auto clock-out: %s", outcome)
+        _carry_out(claim, lambda: _clock_out(now))
+
+
+def _carry_out(claim: TaskRun | None, work: Callable[[], _Ended | None]) -> None:
+    """Do what was claimed. Done means that it has worked; what is in the way (None) gives the claim back."""
+    if claim is None:
+        return
+    try:
+        ended = work()
+    except Exception:  # noqa: BLE001  # nobody is there to be told: the log and the claim's row are the witnesses
+        _log.exception("%s of %s broke off", claim.task, claim.due_at)
+        ended = _Ended("It broke off on our side; the log says why.", worked=False)
+    now = utc_now()
+    if ended is None:
+        committing(lambda: claim.give_back(now=now))
+    elif ended.worked:
+        committing(lambda: claim.finish(ended.sentence, now=now))
+    else:
+        committing(lambda: claim.fail(ended.sentence, now=now, next_try_at=ended.next_try_at))
+    if ended:
+        _log.log(logging.INFO if ended.worked else logging.WARNING, "%s: %s", claim.task, ended.sentence)
+
+
+def _clock_out(now: datetime) -> _Ended:
+    outcome = clock_everybody_out(settings().shop_timezone, now=now)
+    return _Ended(outcome.sentence, worked=not outcome.failed)
 
 
 def clock_everybody_out(zone: tzinfo, *, now: datetime) -> Outcome:
-    """Give the open shifts that are due an assumed end, each in a transaction of its own."""
+    """Give the open shifts that are due an assumed end, each in a transaction of its own.
+
+    One that cannot be ended does not keep the others open: it is counted, and the log says why.
+    """
     due, left = due_ends(zone, now=now)
-    done = [committing(lambda: clock_out(shift, end, now=now)) for shift, end in due]  # noqa: B023  # run at once
-    return Outcome(sum(done), left + done.count(False))
+    ended = [_end(shift.id, partial(clock_out, shift, end, now=now)) for shift, end in due]
+    return Outcome(ended.count(True), left + ended.count(False), failed=ended.count(None))
+
+
+def _end(shift_id: int, work: Callable[[], bool]) -> bool | None:
+    """Return whether the shift was ended; None if that broke off."""
+    try:
+        return committing(work)
+    except Exception:  # noqa: BLE001  # whatever it is, it is this one shift's
+        _log.exception("Shift %s could not be clocked out", shift_id)
+        return None
 
 
 def sync_after_login() -> Thread | None:
@@ -115,31 +229,61 @@ def sync_after_login() -> Thread | None:
     minutes = settings().login_sync_minutes
     if not (settings().syncs and minutes) or any(t.name == _LOGIN_SYNC for t in running_threads()):
         return None
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # the thread outlives the proxy
-    thread = Thread(target=_login_job, args=[app, timedelta(minutes=minutes)], name=_LOGIN_SYNC, daemon=True)
+    thread = Thread(
+        target=_login_job, args=[_this_app(), timedelta(minutes=minutes)], name=_LOGIN_SYNC, daemon=True
+    )
     thread.start()
     return thread
 
 
 def _login_job(app: Flask, not_within: timedelta) -> None:
     with app.app_context():
-        _sync("login", not_within)
+        try:
+            ended = _sync("login", not_within)
+        except Exception:  # noqa: BLE001  # nobody is there to be told: the log and the run's row are the witnesses
+            _log.exception("Sync by login broke off")
+        else:
+            if ended:
+                _log.log(
+                    logging.INFO if ended.worked else logging.WARNING, "Sync by login: %s", ended.sentence
+                )
 
 
-def _sync(trigger: str, not_within: timedelta | None = None) -> str | None:
-    """Run a sync that nobody waits for; return its outcome in words, None if another run is in the way."""
+class BackgroundSync(Thread):
+    """A run that was begun, carried on in a thread of its own; join() it to wait for its end.
+
+    `result` is there after a run that ended in good order, well or not; else its row says what there is to
+    know.
+    """
+
+    def __init__(self, run: SyncRun) -> None:
+        super().__init__(name=f"sync-{run.id}", daemon=True)
+        self.run_id = run.id
+        self.result: SyncResult | None = None
+        self._begun, self._app = run, _this_app()
+
+    def run(self) -> None:
+        with self._app.app_context():
+            try:
+                self.result = carry_on(self._begun)
+            except SyncLost as lost:
+                _log.warning("Sync %s: %s", self.run_id, lost)
+            except Exception:  # noqa: BLE001  # the row says that it broke off, the log why
+                _log.exception("Sync %s broke off", self.run_id)
+
+
+def sync_in_background(*, trigger: str, user_id: int | None) -> BackgroundSync:
+    """Begin a sync and return at once, with its thread. Raises SyncNotConfigured, SyncRunning."""
+    run = begin_sync(trigger=trigger, user_id=user_id)
+    thread = BackgroundSync(run)
     try:
-        result = sync_approved_jobs(trigger=trigger, not_within=not_within)
-    except SyncTooSoon:
-        return "Not needed: a sync began a moment ago."
-    except SyncRunning as reason:
-        _log.info("Sync by %s: %s", trigger, reason)
-        return None
-    except (SyncNotConfigured, SyncLost) as reason:
-        _log.warning("Sync by %s: %s", trigger, reason)
-        return str(reason)
-    except Exception:  # noqa: BLE001  # nobody is there to be told: the log and the run's row are the witnesses
-        _log.exception("Sync by %s broke off", trigger)
-        return "It broke off on our side; the log says why."
-    _log.log(logging.WARNING if result.failed else logging.INFO, "Sync by %s: %s", trigger, result.message)
-    return result.message
+        thread.start()
+    except RuntimeError:  # the system gives no more threads
+        give_up(run)
+        raise
+    return thread
+
+
+def _this_app() -> Flask:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # a thread outlives the proxy
+    return app

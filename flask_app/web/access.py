@@ -81,7 +81,12 @@ def admin_required(view: View[P]) -> View[P]:
 
 def wants_json() -> bool:
     """Whether a script is asking, not somebody's browser."""
-    return request.path.startswith("/api/") and not _is_form_of_a_page()
+    return prefers_json() or (request.path.startswith("/api/") and not _is_form_of_a_page())
+
+
+def prefers_json() -> bool:
+    """Whether JSON is what is asked for first: a script of ours, which could do nothing with a page."""
+    return request.accept_mimetypes.best == "application/json"
 
 
 def job_or_404(job_id: int) -> Job:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial, wraps
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
@@ -9,6 +10,7 @@ from multiprocessing.synchronize import Event as ProcessEvent
 from threading import Event
 from typing import Any
 
+import time_machine
 from flask import Flask
 
 from flask_app import create_app
@@ -19,6 +21,7 @@ from flask_app.models.errors import ConcurrentUpdate
 from flask_app.models.sync_run import LEASE
 from flask_app.sync import plan
 from flask_app.sync.approved_jobs import SyncRunning, sync_approved_jobs
+from flask_app.utils.scheduler_tasks import automated_poll
 
 processes = get_context("forkserver")  # a plain fork would copy the test's own threads' locks
 processes.set_forkserver_preload([__name__])
@@ -49,6 +52,15 @@ def decide_at_once(
 def _say(user_id: int, state: str) -> None:
     [hold] = SyncHold.current()
     hold.decide(state, by=db.session.get_one(User, user_id), at=utc_now())
+
+
+def poll(config: Config, at: datetime, start: Barrier, answers: Any) -> None:
+    """Look for a poll that is due, at the same moment as everybody else."""
+    app = create_app(config)
+    with time_machine.travel(at, tick=True):
+        start.wait()
+        automated_poll(app)
+    answers.put(os.getpid())
 
 
 def take_and_finish(config: Config, rounds: int, barrier: Barrier, answers: Any) -> None:

@@ -135,7 +135,7 @@ def test_every_page_says_demo(demo: Demo) -> None:
 def test_the_sync_button_brings_three_new_jobs(demo: Demo) -> None:
     [(before,)] = demo.rows("SELECT COUNT(*) FROM jobs")
 
-    answer = demo.post(demo.log_in("Admin"), "/sync", "/api/process-approved-jobs")
+    answer = demo.post(demo.log_in("Admin"), "/sync", "/api/process-approved-jobs?wait=60")
 
     assert re.search(r"\b3 new jobs came in\.", answer.text)
     assert demo.rows("SELECT COUNT(*) FROM jobs") == [(before + 3,)]
@@ -208,7 +208,7 @@ def test_a_second_start_keeps_the_shop_and_makes_new_passwords(demo: Demo, stopp
         assert second.rows(counts) == demo.rows(counts)
         assert second.rows(gone) == [(0,)]  # what the first demo had approved is approved still
         assert second.account("Admin")[1] != demo.account("Admin")[1]
-        answer = second.post(second.log_in("Admin"), "/sync", "/api/process-approved-jobs")
+        answer = second.post(second.log_in("Admin"), "/sync", "/api/process-approved-jobs?wait=60")
         assert re.search(r"\b3 new jobs came in\.", answer.text)
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from threading import Barrier, Thread
+from threading import enumerate as running_threads
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -50,6 +51,11 @@ def check(app: Flask, at: datetime) -> None:
     """Let a scheduler look, at this moment, whether the daily sync is due."""
     with time_machine.travel(at, tick=True):
         automated_job_sync(app)
+
+
+def at_work() -> list[Thread]:
+    """Return the threads of scheduled tasks that are still running."""
+    return [thread for thread in running_threads() if thread.name.startswith("task ")]
 
 
 def tasks(app: Flask) -> list[TaskRun]:
@@ -176,7 +182,10 @@ def test_a_start_after_a_missed_six_catches_up(shop: Flask, looks_at_once: None)
     with time_machine.travel(DUE + timedelta(hours=3), tick=True):
         scheduler = start_scheduler(shop)
         try:
-            until(lambda: [task.finished_at for task in tasks(shop)] not in ([], [None]))
+            until(
+                lambda: [task.outcome for task in tasks(shop) if task.task == DAILY_SYNC and task.finished_at]
+            )
+            until(lambda: not at_work())
         finally:
             scheduler.shutdown()
         automated_job_sync(shop)
@@ -184,7 +193,7 @@ def test_a_start_after_a_missed_six_catches_up(shop: Flask, looks_at_once: None)
     assert ledger(shop) == [("schedule", SUCCEEDED)]
 
 
-def test_a_failed_daily_sync_is_recorded(shop: Flask, standin: Standin) -> None:
+def test_a_failed_daily_sync_is_recorded_and_not_done(shop: Flask, standin: Standin) -> None:
     standin.faults.fail(503, times=None)
 
     check(shop, DUE)
@@ -192,7 +201,8 @@ def test_a_failed_daily_sync_is_recorded(shop: Flask, standin: Standin) -> None:
     [task] = tasks(shop)
     assert ledger(shop) == [("schedule", FAILED)]
     assert "503" in task.outcome
-    assert task.finished_at is not None
+    assert (task.finished_at, task.attempts) == (None, 1)
+    assert task.failed_at is not None
 
 
 def test_a_bug_in_the_daily_sync_is_recorded_and_does_not_stop_the_scheduler(
@@ -255,6 +265,7 @@ def test_a_due_time_is_looked_for_again_every_few_minutes(shop: Flask, looks_at_
         soon = min(job.next_run_time for job in scheduler.get_jobs())
     finally:
         scheduler.shutdown()
+        until(lambda: not at_work())
 
     assert soon - utc_now() <= LAPSE
 
@@ -334,3 +345,32 @@ def test_four_gunicorn_workers_run_the_missed_sync_once(
     outcomes = [(task.task, task.outcome) for task in tasks(shop)]
     assert ("daily_sync", "1 new job came in.") in outcomes
     assert len(outcomes) == len({name for name, _ in outcomes})  # so did the auto clock-out, if it did
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("how", [[], ["--reload"], ["--debug"]], ids=["plain", "reload", "debug"])
+def test_flask_run_has_a_schedule_and_says_so(
+    shop: Flask, standin: Standin, tmp_path: Path, how: list[str]
+) -> None:
+    command, log = [sys.executable, "-m", "flask", "--app", "server", "run"], tmp_path / "log"
+    group = {"start_new_session": True}  # the reloader's second process ends with the first
+
+    with running(
+        [*command, f"--port={free_port()}", *how], log, env=environment(shop, standin), **group
+    ) as process:
+        until(lambda: ("schedule", SUCCEEDED) in ledger(shop) or process.poll() is not None)
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(PATIENCE)
+
+    assert ledger(shop) == [("schedule", SUCCEEDED)], log.read_text()
+    assert log.read_text().count("The schedule has started: the daily sync at 00:00") == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_command_starts_no_schedule(shop: Flask, standin: Standin, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "server", "routes"],
+        cwd=PROJECT, env=environment(shop, standin), capture_output=True, text=True, timeout=PATIENCE,
+    )  # fmt: skip
+
+    assert (ended.returncode, "The schedule has started" in ended.stderr) == (0, False)

@@ -51,7 +51,6 @@ TABLE = {
     ("POST", "/employment/user/<int:user_id>/week"): (OUT, NO, IN),
     ("GET", "/sync"): (OUT, NO, IN),
     ("GET", "/sync/run/<int:run_id>"): (OUT, NO, IN),
-    ("GET", "/sync/status"): (OUT, NO, IN),
     ("POST", "/sync/rehearsal"): (OUT, NO, IN),
     ("POST", "/sync/check"): (OUT, NO, IN),
     ("POST", "/follow/job/<int:job_id>"): (OUT, NO, IN),

@@ -14,11 +14,15 @@ from flask.testing import FlaskClient
 
 from flask_app.clock import utc_now
 from flask_app.models import SyncRun, committing
-from flask_app.models.sync_run import FAILED, RUNNING, SUCCEEDED
+from flask_app.models.sync_run import ABANDONED, FAILED, LEASE, RUNNING, SUCCEEDED
 from flask_app.standin import Standin
+from flask_app.sync.running import RUN_SECONDS
+from flask_app.utils.scheduler_tasks import BackgroundSync
 from tests.connected import PATIENCE, connect, ledger, numbers, runs, until
 
-BUTTON = "/api/process-approved-jobs"
+AT_ONCE = "/api/process-approved-jobs"
+BUTTON = f"{AT_ONCE}?wait=60"
+JSON = {"Accept": "application/json"}
 BROWSER = {  # Chromium's own: its last word is more specific than text/html, and must not win
     "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8,"
     "application/signed-exchange;v=b3;q=0.7"
@@ -74,7 +78,9 @@ def test_an_admin_gets_the_counts(grace: FlaskClient, app: Flask, cast) -> None:
 
     [run] = runs(app)
     assert answer.status_code == 200
-    assert answer.json == {
+    told = answer.json
+    assert told.pop("seconds") < PATIENCE
+    assert told == {
         "outcome": "succeeded",
         "message": "1 new job came in.",
         "added": 1,
@@ -84,7 +90,10 @@ def test_an_admin_gets_the_counts(grace: FlaskClient, app: Flask, cast) -> None:
         "gone": 0,
         "skipped": 0,
         "reasons": [],
+        "pages": 1,
+        "rows": 1,
         "run": run.id,
+        "address": f"/sync/run/{run.id}",
     }
     assert (run.trigger, run.user_id) == ("button", cast.grace)
     assert numbers(app) == ["4512"]
@@ -127,12 +136,18 @@ def test_a_failure_of_dataverse_is_told_in_a_sentence(
 def test_a_run_that_was_given_up_is_told_so(
     grace: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SyncRun, "hold", lambda run, **values: False)
+    """Another one took it for dead and has ended it."""
+
+    def taken_away(run: SyncRun, **_values: object) -> bool:
+        run._abandon(utc_now())
+        return False
+
+    monkeypatch.setattr(SyncRun, "hold", taken_away)
 
     answer = grace.post(BUTTON)
 
-    assert (answer.status_code, numbers(app)) == (502, [])
-    assert answer.json["message"].endswith("It changed nothing. Try again.")
+    assert (answer.status_code, answer.json["outcome"], numbers(app)) == (502, ABANDONED, [])
+    assert answer.json["message"].endswith("It changed nothing.")
 
 
 @pytest.mark.parametrize(
@@ -155,11 +170,124 @@ def test_without_a_dataverse_there_is_nothing_to_sync(
     assert ledger(app) == []
 
 
-def test_the_button_works_without_javascript(grace: FlaskClient) -> None:
-    answer = grace.post(BUTTON, headers=BROWSER)
+# --- at once
 
-    assert (answer.status_code, answer.location) == (302, "/sync")
-    assert "1 new job came in." in grace.get("/sync").text
+
+@pytest.fixture
+def silent(standin: Standin) -> Iterator[Standin]:
+    """A Dataverse that does not answer until its faults are cleared."""
+    standin.faults.hang(PATIENCE * 2, times=None)
+    yield standin
+    standin.faults.clear()
+    until(lambda: not begun_syncs())
+
+
+def begun_syncs() -> list[Thread]:
+    return [thread for thread in running_threads() if isinstance(thread, BackgroundSync)]
+
+
+def test_the_button_answers_at_once_with_the_runs_address(
+    grace: FlaskClient, app: Flask, silent: Standin
+) -> None:
+    answer = grace.post(AT_ONCE)
+
+    [run] = runs(app)
+    assert (answer.status_code, run.outcome) == (202, RUNNING)
+    assert answer.location == answer.json["address"] == f"/sync/run/{run.id}"
+    assert (answer.json["outcome"], answer.json["run"]) == (RUNNING, run.id)
+    until(lambda: asked(silent))
+    silent.faults.clear()
+    until(lambda: not begun_syncs())
+    there = grace.get(answer.location, headers=JSON)
+    assert (there.json["outcome"], there.json["added"]) == (SUCCEEDED, 1)
+    assert numbers(app) == ["4512"]
+
+
+def test_a_second_press_is_told_the_run_of_the_first(grace: FlaskClient, app: Flask, silent: Standin) -> None:
+    first = grace.post(AT_ONCE)
+    second = grace.post(AT_ONCE)
+
+    assert second.status_code == 409
+    assert second.json["address"] == first.json["address"]
+    assert len(ledger(app)) == 1
+
+
+def test_who_waits_waits_no_longer_than_asked_for(
+    grace: FlaskClient, app: Flask, silent: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(BackgroundSync, "join", lambda thread, seconds: waited.append(seconds))
+
+    codes = [grace.post(f"{AT_ONCE}?wait={seconds}").status_code for seconds in (7, 1)]
+
+    assert codes == [202, 409]
+    assert waited == [7]
+
+
+def test_nobody_waits_longer_than_a_run_can_last(
+    grace: FlaskClient, silent: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(BackgroundSync, "join", lambda thread, seconds: waited.append(seconds))
+
+    assert grace.post(f"{AT_ONCE}?wait=99999").status_code == 202
+    assert waited == [RUN_SECONDS]
+
+
+@pytest.mark.parametrize("wait", ["soon", "-1", "1.5", "", "999999", "٣"])
+def test_a_wait_that_is_no_number_of_seconds_starts_nothing(
+    grace: FlaskClient, app: Flask, wait: str
+) -> None:
+    answer = grace.post(AT_ONCE, query_string={"wait": wait})
+
+    assert (answer.status_code, ledger(app)) == (400, [])
+    assert answer.json["message"] == "wait is a whole number of seconds, such as 60."
+
+
+def test_a_sync_that_gets_no_thread_does_not_look_like_running(
+    grace: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(_thread: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(BackgroundSync, "start", no_thread)
+    app.testing = False
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    assert grace.post(AT_ONCE).status_code == 500
+    assert ledger(app) == [("button", FAILED)]
+
+
+def test_a_sync_that_breaks_off_in_the_background_says_so_where_it_can_be_looked_at(
+    grace: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(run: SyncRun, **_values: object) -> bool:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(SyncRun, "hold", broken)
+
+    answer = grace.post(BUTTON)
+
+    assert (answer.status_code, answer.json["outcome"]) == (502, FAILED)
+    assert "broke off on our side" in answer.json["message"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+# --- without JavaScript
+
+
+def test_the_button_works_without_javascript(grace: FlaskClient, app: Flask, silent: Standin) -> None:
+    answer = grace.post(AT_ONCE, headers=BROWSER)
+
+    assert (answer.status_code, answer.location) == (302, f"/sync/run/{runs(app)[0].id}")
+    for page in (answer.location, "/sync"):
+        assert "A sync is running" in grace.get(page).text
+        assert '<noscript><meta http-equiv="refresh"' in grace.get(page).text  # it looks again by itself
+    silent.faults.clear()
+    until(lambda: not begun_syncs())
+    for page in (answer.location, "/sync"):
+        assert ">Done<" in grace.get(page).text
+        assert "refresh" not in grace.get(page).text
 
 
 def test_a_failure_is_told_without_javascript_too(grace: FlaskClient, standin: Standin) -> None:
@@ -167,8 +295,14 @@ def test_a_failure_is_told_without_javascript_too(grace: FlaskClient, standin: S
 
     answer = grace.post(BUTTON, headers=BROWSER, follow_redirects=True)
 
-    assert answer.request.path == "/sync"
-    assert answer.text.count("403") >= 2  # as the answer to the button, and in the ledger
+    assert answer.request.path.startswith("/sync/run/")
+    assert "HTTP 403" in answer.text
+
+
+def test_a_second_press_without_javascript_is_told_in_words(grace: FlaskClient, running: int) -> None:
+    answer = grace.post(AT_ONCE, headers=BROWSER, follow_redirects=True)
+
+    assert "A sync is running already." in answer.text
 
 
 def test_the_page_tells_runs_and_reasons(grace: FlaskClient, standin: Standin) -> None:
@@ -184,17 +318,36 @@ def test_the_page_tells_runs_and_reasons(grace: FlaskClient, standin: Standin) -
 
 def test_the_progress_of_a_run_can_be_watched(grace: FlaskClient, running: int) -> None:
     with time_machine.travel(utc_now() + timedelta(seconds=9), tick=False):
-        answer = grace.get("/sync/status").json
+        answer = grace.get(f"/sync/run/{running}", headers=JSON)
 
-    assert (answer["running"], answer["pages"], answer["rows"]) == (True, 2, 7000)
-    assert answer["seconds"] in (9, 10)
-
-
-def test_without_a_run_there_is_no_progress(grace: FlaskClient) -> None:
-    assert grace.get("/sync/status").json == {"running": False, "pages": 0, "rows": 0, "seconds": 0}
+    assert (answer.json["outcome"], answer.json["pages"], answer.json["rows"]) == (RUNNING, 2, 7000)
+    assert answer.json["seconds"] in (9, 10)
+    assert "Accept" in answer.headers["Vary"]
 
 
-@pytest.mark.parametrize("address", ["/sync", "/sync/status"])
+def test_a_run_that_gives_no_sign_of_life_does_not_look_like_running(
+    grace: FlaskClient, running: int
+) -> None:
+    """It was killed, and nothing has taken its place yet: nobody should wait for it."""
+    with time_machine.travel(utc_now() + LEASE + timedelta(minutes=1), tick=False):
+        told = grace.get(f"/sync/run/{running}", headers=JSON).json
+        pages = [grace.get(page).text for page in ("/sync", f"/sync/run/{running}")]
+
+    assert (told["outcome"], "no sign of life" in told["message"]) == (ABANDONED, True)
+    assert "data-run" not in pages[0]
+    assert "Broke off" in pages[0]
+    assert "no sign of life" in pages[1]
+
+
+def test_a_script_whose_session_has_ended_is_told_so_and_not_sent_to_the_login_page(
+    app: Flask, running: int
+) -> None:
+    answer = app.test_client().get(f"/sync/run/{running}", headers=JSON)
+
+    assert (answer.status_code, answer.is_json) == (401, True)
+
+
+@pytest.mark.parametrize("address", ["/sync", "/sync/run/1"])
 def test_only_admins_watch(app: Flask, cast, log_in, address: str) -> None:
     assert log_in("ana").get(address).status_code == 403
     assert app.test_client().get(address).status_code == 302
