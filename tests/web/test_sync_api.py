@@ -88,6 +88,8 @@ def test_an_admin_gets_the_counts(grace: FlaskClient, app: Flask, cast) -> None:
         "updated": 0,
         "linked": 0,
         "gone": 0,
+        "returned": 0,
+        "held": 0,
         "skipped": 0,
         "reasons": [],
         "pages": 1,
