@@ -188,10 +188,10 @@ def _rows(
             day_of(start), full_name(first, last, apart), number, DEPARTMENTS.get(department, department),
             *job, start, end, worked, marked(is_open=end is None, assumed=assumed, edited=edited), note,
         )  # fmt: skip
-        if is_page:
-            yield Row((*cells, None, None), {"shift": more, "person": user_id, "job": job_id})
-        else:
-            yield Row((*cells, more or 0, worked - (more or 0)))
+        if has_meals:
+            meal = 0 if is_page else int(more or 0)  # MySQL's sums are decimals
+            cells += (None, None) if is_page else (meal, worked - meal)
+        yield Row(cells, {"shift": more, "person": user_id, "job": job_id} if is_page else {})
 
 
 def _order(sort: str, now: datetime) -> list[Any]:

@@ -215,7 +215,9 @@ def _number(value: int | float | date | datetime) -> int | float:
     """Return a value as a spreadsheet counts: a day is 1. A local time has no zone here."""
     if isinstance(value, datetime):
         return value.toordinal() - _EPOCH + (value.hour * 60 + value.minute) / 1440
-    return value.toordinal() - _EPOCH if isinstance(value, date) else value
+    if isinstance(value, date):
+        return value.toordinal() - _EPOCH
+    return value if isinstance(value, int) else float(value)  # also what a database calls a decimal
 
 
 def _letters(n: int) -> str:

@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
 from flask_app.models import Job, Shift, User, db
+from flask_app.models.types import plain
 from flask_app.reporting.hours import Selection, timesheet_of
 from flask_app.reporting.hours_report import hours_report
 from flask_app.reporting.jobs_report import jobs_report
-from flask_app.reporting.report import Column, Report, Row, Section
+from flask_app.reporting.report import HOURS, TEXT, Column, Report, Row, Section
 from flask_app.reporting.shifts_report import Wanted, shifts_report
 from flask_app.reporting.timesheet import MealRule, TimeRules, Timesheet
 from flask_app.reporting.utilization_report import quarterly_report
-from flask_app.web.exports import as_csv
+from flask_app.web.exports import as_csv, as_xlsx
 
 NEW_YORK = ZoneInfo("America/New_York")
 BEGIN = datetime(2026, 10, 29, 4, 0, tzinfo=UTC)  # the night of 25 hours comes three days later
@@ -205,6 +206,41 @@ def test_the_lines_of_a_csv_read_back_are_those_of_the_workbook(app, shop, log_i
         assert float(line["Worked (decimal)"]) == pytest.approx(row["Worked (decimal)"], abs=0.0001)
         texts = ("Employee", "Department", "Job", "Marks", "Note")
         assert [line[name] for name in texts] == [row[name] or "" for name in texts]
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(drawn=drawn_shifts, rule=rules, note=st.text(max_size=20), sort=st.sampled_from(["-start", "person"]))
+def test_files_read_back_are_the_table_that_the_page_shows(app, shop, drawn, rule, note, sort):
+    with app.test_request_context():
+        for shift in punched(shop, drawn)[:1]:
+            shift.note = plain(note)
+        db.session.commit()
+        selection, how = Selection(FIRST, LAST), {"now": NOW, "period": "p"}
+        for report in (
+            shifts_report(Wanted(selection, sort=sort), rule, **how),
+            hours_report(selection, rule, **how),
+            quarterly_report(selection, rule, **how),
+            jobs_report(rule, now=NOW),
+        ):
+            lines = list(
+                csv.DictReader(io.StringIO(as_csv(report, "f").get_data(as_text=True)[1:]), strict=True)
+            )
+            rows = list(report.sections[0].lines(subtotals=False))
+            book = openpyxl.load_workbook(io.BytesIO(as_xlsx(report, "f").data))
+            head, *sheet = book.worksheets[0].iter_rows(values_only=True)
+            assert len(lines) == len(rows) == len(sheet)
+            for line, row, cells in zip(lines, rows, sheet, strict=True):
+                shown = dict(zip(head, cells, strict=True))
+                for column, cell in zip(report.sections[0].columns, row.cells, strict=True):
+                    if column.kind == HOURS and cell is not None:
+                        assert minutes(line[column.label]) == cell
+                        assert round(60 * float(line[f"{column.label} (decimal)"])) == cell
+                        assert round(60 * shown[f"{column.label} (decimal)"]) == cell
+                        assert seconds(shown[column.label]) == 60 * cell
+                    elif column.kind == TEXT:
+                        text = line[column.label]
+                        assert (text[1:] if text != cell and text[:1] == "'" else text) == (cell or "")
+                        assert (shown[column.label] or "") == (cell or "")
 
 
 def test_a_file_says_whose_payroll_number_it_is_about_which_days_and_what_it_was_narrowed_to(
