@@ -62,7 +62,7 @@ def preview() -> ResponseReturnValue:
 def _preview_page(shifts: Sequence[Shift], how: str, at: time | None, problems: dict[str, str]) -> str:
     zone = settings().shop_timezone
     ends = [(shift, proposed_end(shift, how, at, zone)) for shift in shifts]
-    lines = [(shift, end, why_not(shift, end, now=now())) for shift, end in ends]
+    lines = [(shift, end, why_not(shift, end, how, by=acting(), now=now())) for shift, end in ends]
     return render_template(
         "missing_punch_outs/preview.html", lines=lines, how=how, at=request.form.get("at", ""),
         words=HOWS[how], problems=problems, form=request.form,

@@ -10,13 +10,14 @@ from sqlalchemy.orm import joinedload
 from flask_app.clock import last_time_of_day, to_minute
 from flask_app.models.audit import BY_CLOCK, SCHEDULE
 from flask_app.models.database import db
-from flask_app.models.errors import RuleViolation, ValidationError
+from flask_app.models.errors import RuleViolation
 from flask_app.models.shift import Shift
 from flask_app.models.shop_rules import DepartmentRule
 from flask_app.models.user import User
 from flask_app.timeclock import ledger
 from flask_app.timeclock.entries import Actor
-from flask_app.timeclock.shift_rules import check_times, on_its_day
+from flask_app.timeclock.shift_rows import refuse_own_hours
+from flask_app.timeclock.shift_rules import check_times, on_its_day, same_minute
 
 BY_ITSELF = Actor(None, SCHEDULE, BY_CLOCK)
 REASON = "Auto clock-out: the shift was still open."
@@ -114,23 +115,29 @@ def proposed_end(shift: Shift, how: str, at: time | None, zone: tzinfo) -> datet
     return None if chosen is None else on_its_day(shift, chosen, zone)
 
 
-def why_not(shift: Shift, end: datetime | None, *, now: datetime) -> str:
-    """Return why a shift can't end then, "" if it can."""
+def why_not(shift: Shift, end: datetime | None, how: str, *, by: Actor, now: datetime) -> str:
+    """Return why `by` can't let a shift end then, "" if that can be done."""
     if end is None:
         return "There is no assumed end to confirm: this shift is still open."
     if to_minute(end) < to_minute(shift.started_at):
         return "It began after that time. Correct it by itself."
     try:
-        check_times(shift.user, shift.started_at, end, now=now, but=shift)
-    except ValidationError as invalid:
-        return str(invalid)
+        if not _only_confirms(shift, end, how):
+            check_times(shift.user, shift.started_at, end, now=now, but=shift)
+            refuse_own_hours(shift.user, by)
+    except RuleViolation as refusal:
+        return str(refusal)
     return ""
+
+
+def _only_confirms(shift: Shift, end: datetime, how: str) -> bool:
+    return how == CONFIRM or (shift.assumed_at is not None and same_minute(shift.ended_at, end))
 
 
 def repair(
     shift: Shift, how: str, end: datetime, *, by: Actor, at: datetime, reason: str, seen: str
 ) -> ledger.Changed | ledger.Unchanged:
     """Do to one shift what the preview said. Raises RuleViolation if it has changed since."""
-    if how == CONFIRM:
+    if _only_confirms(shift, end, how):
         return ledger.confirm_end(shift, by=by, at=at, seen=seen)
     return ledger.amend(shift, shift.started_at, end, shift.job, by=by, at=at, reason=reason, seen=seen)

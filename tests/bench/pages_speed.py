@@ -4,9 +4,10 @@
 
 Starts a MariaDB of its own and gunicorn with two workers, as the README runs it. Each page is warmed and then
 asked `--repeat` times over one connection; printed are the median in milliseconds, its ratio to the floor of
-the same round, the bytes of the page and how many SQL statements it sent; then files with every shift, with
-the memory by which a worker grew. A second round on a tenth of the shifts tells how the board and a punch
-grow.
+the same round, the bytes of the page, how many SQL statements it sent, the 95th percentile and what it took
+of the server's CPU; then files with every shift, with the memory by which a worker grew. A second round on a
+tenth of the shifts tells how the board and a punch grow. At the end 20 clients punch, beside a bare view with
+one SELECT and one INSERT (punch_load.py).
 """
 
 import argparse
@@ -29,8 +30,11 @@ from sqlalchemy import create_engine, event, text
 from flask_app import create_app, migrations
 from flask_app.config import Config
 from flask_app.models.database import make_engine
+from flask_app.warm_up import warm_up
 from flask_app.web.access import current_user, login_required
+from tests.bench import punch_load
 from tests.bench.busy_shop import PASSWORD, fill
+from tests.bench.punch_load import cpu_of
 from tests.servers import free_port, private_mariadb
 
 PAGES = {
@@ -67,11 +71,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, private_mariadb(Path(folder)) as server:
         few = measure(server, "few", options, options.shifts // 10)
         many = measure(server, "many", options, options.shifts)
+        with punch_load.gunicorn(punch_load.shop(server, 50_000), 2, 4) as (address, master):
+            crew = punch_load.measure(address, master, 20, 6)
     report(few, options.shifts // 10, {})
     report(many, options.shifts, TARGETS)
     for name in ("job board", "punch"):
         growth = (many[name][0] / many["floor"][0]) / (few[name][0] / few["floor"][0])
         print(f"{name}: ten times the shifts, {growth:.2f} times the time (to the floor's)")
+    punch_load.tell(crew)
 
 
 def measure(server: str, name: str, options: argparse.Namespace, shifts: int) -> dict[str, tuple]:
@@ -85,11 +92,13 @@ def measure(server: str, name: str, options: argparse.Namespace, shifts: int) ->
     with bench.connect() as connection:
         zone = Config(database_url=url, secret_key="").shop_timezone
         fill(connection, zone=zone, people=options.people, jobs=options.jobs, shifts=shifts)
-    with gunicorn(url) as address:
+    with gunicorn(url) as (address, master):
         browser = requests.Session()
         log_in(browser, address)
-        figures = {page: timed(browser, address + path, options.repeat) for page, path in PAGES.items()}
-        figures["punch"] = (punches(browser, address, options.repeat), 0, 0)
+        figures = {
+            page: timed(browser, address + path, options.repeat, master) for page, path in PAGES.items()
+        }
+        figures["punch"] = punches(browser, address, options.repeat, master)
         for form in ("csv", "xlsx"):
             figures[f"every shift as {form}"] = exported(browser, address, form)
     return figures
@@ -127,14 +136,21 @@ def token(page: str) -> str:
     return re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
 
 
-def timed(browser: requests.Session, url: str, repeat: int) -> tuple[float, int, int]:
+def timed(browser: requests.Session, url: str, repeat: int, master: int) -> tuple:
     for _ in range(6):  # both workers
         answer = browser.get(url)
     if answer.status_code == 404:
-        return (0.0, 0, 0)
+        return (0.0, 0, 0, 0.0, 0.0)
     assert answer.status_code == 200, (url, answer.status_code)
+    cpu = cpu_of(master)
     times = [once(lambda: browser.get(url)) for _ in range(repeat)]
-    return (statistics.median(times), len(answer.content), int(answer.headers["X-Bench-Statements"]))
+    spent = 1000 * (cpu_of(master) - cpu) / repeat
+    statements = int(answer.headers["X-Bench-Statements"])
+    return (statistics.median(times), len(answer.content), statements, p95(times), spent)
+
+
+def p95(times: list[float]) -> float:
+    return sorted(times)[int(0.95 * len(times))]
 
 
 def once(work) -> float:
@@ -144,42 +160,42 @@ def once(work) -> float:
     return 1000 * (perf_counter() - begin)
 
 
-def punches(browser: requests.Session, address: str, repeat: int) -> float:
-    """Return the median of punching in, switching to and fro."""
+def punches(browser: requests.Session, address: str, repeat: int, master: int) -> tuple:
+    """Return the figures of punching in, switching to and fro."""
     form = {"csrf_token": token(browser.get(f"{address}/dashboard").text)}
-    times = []
+    times, cpu = [], cpu_of(master)
     for n in range(repeat):
         job = {**form, "job_id": str(2 + 4 * (n % 2))}
         post = lambda job=job: browser.post(f"{address}/create/shift", data=job, allow_redirects=False)  # noqa: E731
         times.append(once(post))
-    return statistics.median(times)
+    return (statistics.median(times), 0, 0, p95(times), 1000 * (cpu_of(master) - cpu) / repeat)
 
 
 def report(figures: dict[str, tuple], shifts: int, targets: dict[str, float]) -> None:
     floor = figures["floor"][0]
-    print(f"\n{shifts:,} shifts          median ms   x floor     bytes  statements")
-    for page, (milliseconds, size, statements) in figures.items():
+    print(f"\n{shifts:,} shifts          median ms   x floor     bytes  statements       p95    CPU ms")
+    for page, (milliseconds, size, statements, *slow) in figures.items():
         if page.startswith("every"):
             grown = statements / 1024
             print(f"{page:22} {milliseconds / 1000:9.1f} s {size / 1e6:9.1f} MB, memory +{grown:.1f} MiB")
             continue
         target = f"   (target {targets[page]} ms)" if page in targets else ""
         shown = "no such page" if not milliseconds else f"{milliseconds:9.1f} {milliseconds / floor:9.1f}"
-        print(f"{page:22} {shown} {size:11,} {statements:8}{target}")
+        print(f"{page:22} {shown} {size:11,} {statements:8} {slow[0]:12.1f} {slow[1]:9.1f}{target}")
 
 
 @contextlib.contextmanager
-def gunicorn(url: str) -> Iterator[str]:
+def gunicorn(url: str) -> Iterator[tuple[str, int]]:
     port = free_port()
     environ = {**os.environ, "BENCH_DATABASE_URL": url}
-    command = [sys.executable, "-m", "gunicorn", "-w", "2", "--threads", "8", "--no-control-socket",
+    command = [sys.executable, "-m", "gunicorn", "-w", "2", "--threads", "4", "--no-control-socket",
                "--bind", f"127.0.0.1:{port}", "--log-level", "warning",
                "tests.bench.pages_speed:bench_app()"]  # fmt: skip
     process = subprocess.Popen(command, env=environ)
     try:
         address = f"http://127.0.0.1:{port}"
         wait_until_up(process, address)
-        yield address
+        yield address, process.pid
     finally:
         process.terminate()
         process.wait(timeout=30)
@@ -191,7 +207,7 @@ def wait_until_up(process: subprocess.Popen, address: str) -> None:
         try:
             requests.get(f"{address}/healthz", timeout=2)
             return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             Event().wait(0.1)
     raise RuntimeError("gunicorn did not come up in 30 seconds")
 
@@ -217,6 +233,7 @@ def bench_app() -> Flask:
     def floor():
         return current_user().name  # who is logged in: one SELECT by the primary key
 
+    warm_up(app)
     return app
 
 

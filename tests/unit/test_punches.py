@@ -1,18 +1,21 @@
 """Punches that don't fit what stands already: too late, twice, from an old page, after an assumed end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import event, text
 
 from flask_app.models import Audit, Correction, Job, Shift, User, committing, db
-from flask_app.models.errors import RuleViolation
+from flask_app.models.database import make_engine
+from flask_app.models.errors import Busy, RuleViolation
 from flask_app.timeclock import ledger
 from flask_app.timeclock.clock_out import BY_ITSELF
 from flask_app.timeclock.corrections import approve, ask
-from flask_app.timeclock.ledger import Actor, Unchanged
+from flask_app.timeclock.ledger import Actor, JobClosed, Unchanged
 from tests.shop import RULES, punch_in, punch_out
 
 ZONE = ZoneInfo("America/New_York")
@@ -292,3 +295,43 @@ def test_a_correction_says_so_in_the_changes(shop):
     assert (Audit.of("shift", shift.id)[0].role, Audit.of("shift", shift.id)[0].by_id) == (
         "correction", grace.id,
     )  # fmt: skip
+
+
+# --- a job that is being closed
+
+
+@contextmanager
+def impatience() -> Iterator[None]:
+    """Let this test's own connections wait for a lock for a second at most, or on SQLite not at all."""
+    engine = db.engine
+    is_sqlite = engine.dialect.name == "sqlite"
+    setting = "PRAGMA busy_timeout = 0" if is_sqlite else "SET innodb_lock_wait_timeout = 1"
+
+    def hurry(connection, *_rest) -> None:
+        connection.cursor().execute(setting)
+
+    event.listen(engine, "checkout", hurry)
+    yield
+    event.remove(engine, "checkout", hurry)
+    db.session.rollback()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("work", ["assign", "punch"])
+def test_nobody_begins_on_a_job_while_it_is_being_closed(shop, database_url, work):
+    ana, grace, desk, _ = shop
+    db.session.rollback()
+    holder = make_engine(database_url)
+    how = {"by": Actor(grace), "at": EVENING}
+    works = {
+        "assign": lambda: ledger.assign(ana, desk, EVENING, reason="Rush", **how),
+        "punch": lambda: ledger.punch_in(ana, desk.id, rules=RULES, **how),
+    }
+    with holder.begin() as connection:
+        connection.execute(text("UPDATE jobs SET status = 0 WHERE im_number = '4512'"))
+        with impatience(), pytest.raises(Busy):
+            committing(works[work])
+    holder.dispose()
+    with pytest.raises(JobClosed):
+        committing(works[work])
+    assert lengths(ana) == []

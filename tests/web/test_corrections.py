@@ -251,3 +251,49 @@ def test_a_batch_needs_a_reason_and_an_open_shift_has_nothing_to_confirm(app, lo
     named = re.findall(r'name="shift" value="([^"]+)"', page)
     grace.post("/admin/stale_shifts/repair", data={"shift": named, "how": "assumed", "reason": ""})
     assert shift_of(app, left_open).is_open
+
+
+def test_a_batch_without_a_reason_is_shown_again_with_all_that_was_ticked(app, log_in, left_open):
+    grace = log_in("grace")
+    page = grace.post("/admin/stale_shifts", data={"shift": left_open, "how": "time", "at": "15:00"}).text
+    form = {"shift": re.findall(r'name="shift" value="([^"]+)"', page), "how": "time", "at": "15:00"}
+    again = grace.post("/admin/stale_shifts/repair", data={**form, "reason": " "})
+    assert (again.status_code, "Say why in a few words." in again.text) == (422, True)
+    assert re.findall(r'name="shift" value="([^"]+)"', again.text) == form["shift"]
+    assert 'name="at" value="15:00"' in again.text
+    grace.post("/admin/stale_shifts/repair", data={**form, "reason": "Door log"})
+    assert shift_of(app, left_open).ended_at == SEVEN - 40 * HOUR
+
+
+def test_what_the_preview_promises_is_done_also_where_the_end_stays(app, log_in, assumed):
+    grace = log_in("grace")
+    page = grace.post("/admin/stale_shifts", data={"shift": assumed, "how": "assumed"}).text
+    assert "Repair 1 shift" in page
+    form = {"shift": re.findall(r'name="shift" value="([^"]+)"', page), "how": "assumed", "reason": "Camera"}
+    done = grace.post("/admin/stale_shifts/repair", data=form, follow_redirects=True)
+    assert "1 shift repaired." in done.text
+    assert shift_of(app, assumed).assumed_at is None
+
+
+def test_the_preview_promises_nothing_about_an_admins_own_hours(app, log_in, cast, left_open):
+    with app.app_context():
+        committing(lambda: setattr(db.session.get_one(User, cast.luis), "department", "ADMINISTRATIVE"))
+    page = log_in("luis").post("/admin/stale_shifts", data={"shift": left_open, "how": "assumed"})
+    assert "Another admin has to decide about your own hours." in page.text
+    assert "Repair 1 shift" not in page.text
+
+
+@pytest.mark.parametrize("shift", ["-1", "-99999999999999999999999", "99999999999999999999999"])
+def test_a_number_that_no_shift_has_is_a_page_that_says_so(log_in, assumed, shift):
+    assert log_in("ana").get(f"/my/corrections/new?shift={shift}").status_code in (200, 404)
+    assert log_in("grace").post("/end_of_day", data={"shift": shift}).status_code == 302
+    assert log_in("grace").get(f"/admin/audit?before={shift}&person={shift}&by={shift}").status_code == 200
+
+
+def test_a_shift_that_is_there_is_not_asked_for_as_missing(app, log_in, assumed):
+    answer = ask(
+        log_in("ana"), assumed, kind="missing", job="4512", start_day="2026-11-20", start_time="07:00"
+    )
+    assert answer.status_code == 422
+    with app.app_context():
+        assert Correction.waiting() == []

@@ -258,3 +258,13 @@ def test_an_admins_own_hours_wait_for_another_admin_and_the_page_says_so(app, lo
     assert "another admin has to approve the change" in page.text
     assert page.request.path == "/admin/corrections"
     assert shifts(app, cast.ana) == []
+
+
+def test_one_who_cannot_be_moved_does_not_hide_who_was(app, log_in, cast, jobs):
+    grace = log_in("grace")
+    form = decided(preview(grace, [cast.ana, cast.luis]))
+    form[f"seen-{cast.luis}"] = "somebody else's"
+    page = words(grace.post("/admin/assign_shift/start", data=form, follow_redirects=True).text)
+    assert "Luis Romero has punched since you looked" in page
+    assert "1 person is on 4512 now." in page
+    assert (len(shifts(app, cast.ana)), shifts(app, cast.luis)) == (1, [])
