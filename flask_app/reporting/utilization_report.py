@@ -5,6 +5,7 @@ each person only from the first to the last day of work. Working days are Monday
 of their own is measured by that: three days a week are fully used at 19.5 hours.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -17,11 +18,28 @@ from flask_app.models.dated import Dated
 from flask_app.models.shop_rules import Holiday
 from flask_app.models.user import DEPARTMENTS, User, full_name
 from flask_app.models.working_week import USUAL, WorkingWeek, works_on
-from flask_app.reporting.hours import Selection, person_days
-from flask_app.reporting.report import HOURS, PERCENT, WHOLE, Column, Report, Row, listed
+from flask_app.reporting.hours import (
+    Selection,
+    Unsettled,
+    person_days,
+    read_unsettled,
+    unsettled_minutes,
+)
+from flask_app.reporting.report import (
+    HOURS,
+    PERCENT,
+    UNSETTLED_COLUMNS,
+    WHOLE,
+    Column,
+    Report,
+    Row,
+    listed,
+    unsettled_figures,
+)
 from flask_app.reporting.timesheet import TimeRules
 
 POSSIBLE_MINUTES = 390  # a working day's 6.5 hours
+_SUMMED = ("shifts", "minutes", "possible", "meal", "open", "assumed")
 BANDS = (("over", 100.0), ("good", 80.0), ("fair", 50.0))  # over: more than; the others: at least
 
 
@@ -43,17 +61,25 @@ def quarterly_report(
     meals = rules.has_meals
     weeks = WorkingWeek.by_person()
     possible = Possible(selection, today=rules.day_of(now), weeks=weeks)
-    lines = [_line(person, worked.get(person.id), possible) for person in _people(selection)]
+    unsettled = _unsettled(selection, rules, now)
+    lines = [
+        _line(person, worked.get(person.id), unsettled[person.id], possible) for person in _people(selection)
+    ]
     lines = [line for line in lines if line["shifts"] or (line["expected"] and line["possible"])]
     columns = [
-        Column("Employee", sort="person", link="range"), Column("Department", sort="department"),
+        Column("Employee", sort="person", link="range"), Column("Employee number", in_files=True),
+        Column("Department", sort="department"),
         Column("Total Shifts", WHOLE), Column("Total Hours", HOURS, sort="worked"),
         Column("Possible Hours", HOURS), Column("Utilization %", PERCENT, sort="utilization"),
     ]  # fmt: skip
     columns += [Column("Meal", HOURS), Column("Paid", HOURS)] if meals else []
-    totals = _together("All", lines, meals)
-    figures = [("Working days", WHOLE, len(possible.usual)), ("Worked", HOURS, totals[3])]
-    figures += [("Possible", HOURS, totals[4]), ("Utilization", PERCENT, totals[5])]
+    columns += UNSETTLED_COLUMNS
+    sums = _together("All", lines)
+    totals = _cells(sums, meals)
+    share = utilization(sums["minutes"], sums["possible"])
+    figures = [("Working days", WHOLE, len(possible.usual)), ("Worked", HOURS, sums["minutes"])]
+    figures += [("Possible", HOURS, sums["possible"]), ("Utilization", PERCENT, share)]
+    figures += unsettled_figures(sums["open"], sums["assumed"])
     rows = _rows(lines, meals, sort)
     return Report("Utilization", period, [listed("Utilization", columns, rows, totals)], figures)
 
@@ -88,10 +114,20 @@ def _worked(selection: Selection, rules: TimeRules, now: datetime) -> dict[int, 
     return {row[0]: row for row in db.session.execute(query)}
 
 
+def _unsettled(selection: Selection, rules: TimeRules, now: datetime) -> Mapping[int, tuple[int, int]]:
+    """Return (minutes of open shifts, minutes of assumed ends) of each person."""
+    by_person: dict[int, list[Unsettled]] = defaultdict(list)
+    for shift in read_unsettled(selection, rules, now=now):
+        by_person[shift.user_id].append(shift)
+    sums = {user_id: unsettled_minutes(shifts) for user_id, shifts in by_person.items()}
+    return defaultdict(lambda: (0, 0), sums)
+
+
 def _people(selection: Selection) -> Sequence[Any]:
     active = User.approved_at.is_not(None) & User.deleted_date.is_(None)
     query = select(
         User.id, User.first_name, User.last_name, User.told_apart_by, User.name_key, User.department,
+        User.employee_number,
         User.hire_date, User.leave_date,
         (active & User.on_active_roster).label("expected"),
     )  # fmt: skip
@@ -100,15 +136,15 @@ def _people(selection: Selection) -> Sequence[Any]:
     return db.session.execute(query.order_by(*User.by_name())).all()
 
 
-def _line(person: Any, worked: Any, possible: Possible) -> dict[str, Any]:
+def _line(person: Any, worked: Any, unsettled: tuple[int, int], possible: Possible) -> dict[str, Any]:
     mine = possible.days_of(person.id, person.hire_date, person.leave_date)
     _, shifts, minutes, meal = worked or (0, 0, 0, 0)
     return {
         "id": person.id, "key": person.name_key,
         "name": full_name(person.first_name, person.last_name, person.told_apart_by),
         "department": person.department, "expected": person.expected, "shifts": int(shifts),
-        "minutes": int(minutes), "meal": int(meal),
-        "possible": POSSIBLE_MINUTES * len(mine),
+        "minutes": int(minutes), "meal": int(meal), "number": person.employee_number,
+        "possible": POSSIBLE_MINUTES * len(mine), "open": unsettled[0], "assumed": unsettled[1],
     }  # fmt: skip
 
 
@@ -117,16 +153,19 @@ def utilization(minutes: int, possible: int) -> float | None:
     return round(100 * minutes / possible, 1) if possible else None
 
 
-def _cells(name: str, department: str, line: dict[str, Any], meals: bool) -> list[Any]:
+def _cells(line: Mapping[str, Any], meals: bool) -> list[Any]:
     minutes, possible, meal = line["minutes"], line["possible"], line["meal"]
-    cells = [name, department, line["shifts"], minutes, possible, utilization(minutes, possible)]
-    return cells + ([meal, minutes - meal] if meals else [])
+    department = line["department"] and DEPARTMENTS.get(line["department"], line["department"])
+    share = utilization(minutes, possible)
+    cells = [line["name"], line["number"], department, line["shifts"], minutes, possible, share]
+    return [*cells, *([meal, minutes - meal] if meals else []), line["open"], line["assumed"]]
 
 
-def _together(name: str, lines: Iterable[dict[str, Any]], meals: bool) -> list[Any]:
+def _together(name: str, lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the sums of some lines as a line of their own."""
     lines = list(lines)
-    sums = {key: sum(line[key] for line in lines) for key in ("shifts", "minutes", "possible", "meal")}
-    return _cells(name, "", sums, meals)
+    sums = {key: sum(line[key] for line in lines) for key in _SUMMED}
+    return {"name": name, "number": None, "department": None, **sums}
 
 
 def _rows(lines: list[dict[str, Any]], meals: bool, sort: str) -> list[Row]:
@@ -146,14 +185,14 @@ def _rows(lines: list[dict[str, Any]], meals: bool, sort: str) -> list[Row]:
         mine = list(members)
         rows += [_row(line, meals) for line in mine]
         name = DEPARTMENTS.get(code, code)
-        rows.append(Row(_together(f"{name}, together", mine, meals), {"band": _band(mine)}, is_group=True))
+        together = _cells(_together(f"{name}, together", mine), meals)
+        rows.append(Row(together, {"band": _band(mine)}, is_group=True))
     return rows
 
 
-def _row(line: dict[str, Any], meals: bool) -> Row:
-    department = DEPARTMENTS.get(line["department"], line["department"])
-    return Row(_cells(line["name"], department, line, meals), {"person": line["id"], "band": _band([line])})
+def _row(line: Mapping[str, Any], meals: bool) -> Row:
+    return Row(_cells(line, meals), {"person": line["id"], "band": _band([line])})
 
 
-def _band(lines: Sequence[dict[str, Any]]) -> str:
+def _band(lines: Sequence[Mapping[str, Any]]) -> str:
     return band(sum(line["minutes"] for line in lines), sum(line["possible"] for line in lines))

@@ -127,6 +127,7 @@ def test_every_sum_tells_how_much_of_it_is_open_or_assumed(app_context, shop, dr
         for report in (
             shifts_report(Wanted(selection), rule, **how),
             hours_report(selection, rule, **how),
+            quarterly_report(selection, rule, **how),
             jobs_report(rule, now=NOW),
         ):
             figures = {name: value for name, _, value in report.figures}
@@ -253,6 +254,8 @@ def test_a_file_says_whose_payroll_number_it_is_about_which_days_and_what_it_was
     narrowed = f"person={cast.ana}&department=CUT_SHOP"
     with time_machine.travel(NOW, tick=False):
         grace = log_in("grace")
+        numbers = csv_of(grace, f"/reports/quarterly?from={FIRST}&to={LAST}")
+        assert {line["Employee"]: line["Employee number"] for line in numbers}["Ana Duarte"] == "007"
         for report, more in (("shifts", "&job=4512"), ("hours", "")):
             path = f"/reports/{report}?from={FIRST}&to={LAST}&{narrowed}{more}"
             lines, book = csv_of(grace, path), workbook(grace, path)
