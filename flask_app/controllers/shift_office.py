@@ -50,13 +50,13 @@ def update(shift_id: int) -> ResponseReturnValue:
         return _edit_page(shift_or_404(shift_id), form, {"note": str(refusal)}), 422
     except RuleViolation as refusal:
         flash(str(refusal), "error")
-        return redirect(url_for("shift_office.edit", shift_id=shift_id))
+        return redirect(url_for("shift_office.edit", shift_id=shift_id, next=_back_to()))
     if isinstance(done, Correction):
         flash(ASKED_INSTEAD, "info")
         return redirect(url_for("corrections.queue"))
     saved = isinstance(done, ledger.Changed)
     flash(f"{name}'s shift is saved." if saved else "There was nothing to change.", "success")
-    return redirect(local_path(form.get("next", "")) or url_for("shift_office.edit", shift_id=shift_id))
+    return redirect(_back_to() or url_for("shift_office.edit", shift_id=shift_id))
 
 
 @bp.post("/delete/shift/<int:shift_id>")
@@ -75,9 +75,9 @@ def delete(shift_id: int) -> ResponseReturnValue:
         return _edit_page(shift_or_404(shift_id), _as_form(shift), problems), 422
     except RuleViolation as refusal:
         flash(str(refusal), "error")
-        return redirect(url_for("shift_office.edit", shift_id=shift_id))
+        return redirect(url_for("shift_office.edit", shift_id=shift_id, next=_back_to()))
     flash(f"{name}'s shift on {number} is deleted. The changes keep what it was.", "success")
-    return redirect(url_for("reports.shifts"))
+    return redirect(_back_to() or url_for("reports.shifts"))
 
 
 @bp.get("/new/shift")
@@ -174,6 +174,11 @@ def _shop_day(shift: Shift) -> date:
     return time_rules().day_of(shift.started_at)
 
 
+def _back_to() -> str | None:
+    """Return the report, filters and all, from which somebody came to a shift."""
+    return local_path(request.values.get("next", ""))
+
+
 def _as_form(shift: Shift) -> dict[str, str]:
     texts = {"job": shift.job.im_number, "note": shift.note, "seen": shift.version}
     return {**texts, **as_fields("start", shift.started_at), **as_fields("end", shift.ended_at)}
@@ -182,7 +187,7 @@ def _as_form(shift: Shift) -> dict[str, str]:
 def _edit_page(shift: Shift, form: Mapping[str, str], problems: dict[str, str]) -> str:
     entries = Audit.of(SHIFT, shift.id)
     return render_template(
-        "shift_office/edit.html", shift=shift, form=form, problems=problems, entries=entries
+        "shift_office/edit.html", shift=shift, form=form, problems=problems, entries=entries, next=_back_to()
     )
 
 

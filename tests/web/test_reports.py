@@ -1,5 +1,6 @@
 """Reports by their addresses: what a link carries, and what nobody should have typed."""
 
+import html
 import re
 from datetime import timedelta
 
@@ -83,3 +84,36 @@ def test_job_numbers_stand_in_the_order_of_the_numbers(app, cast, grace, add_job
 def test_a_print_says_what_it_was_narrowed_to(grace):
     page = grace.get("/reports/shifts?preset=week&department=CUT_SHOP&only=open&format=print")
     assert "Department: Cut shop; Only: On the clock" in page.text
+
+
+@pytest.mark.parametrize("what", ["update", "delete"])
+def test_the_filters_of_a_report_survive_that_a_shift_is_changed_or_deleted(app, grace, cast, add_job, what):
+    add_job("4512")
+    day = {"job": "4512", "start_day": "2026-11-23", "start_time": "07:00", "end_day": "2026-11-23"}
+    grace.post("/new/shift", data={**day, "end_time": "08:00", "user_id": cast.ana, "reason": "Forgot"})
+    report = (
+        f"/reports/shifts?from=2026-11-23&to=2026-11-23&person={cast.ana}&department=CUT_SHOP&only=edited"
+    )
+    page = grace.get(report).text
+    edit = html.unescape(re.search(r'href="(/edit/shift/[^"]+)"', page)[1])
+    form = grace.get(edit).text
+    assert f'class="back" href="{html.escape(report)}"' in form
+    sent = {
+        name: html.unescape(re.search(f'name="{name}" value="([^"]*)"', form)[1]) for name in ("next", "seen")
+    }
+    shift_id = re.search(r"/edit/shift/(\d+)", edit)[1]
+    wrong = grace.post(f"/{what}/shift/{shift_id}", data={**sent, **day, "end_time": "09:00", "reason": ""})
+    assert wrong.status_code == 422
+    assert f'name="next" value="{html.escape(report)}"' in wrong.text
+    right = {**sent, **day, "end_time": "09:00", "reason": "She said so"}
+    assert grace.post(f"/{what}/shift/{shift_id}", data=right).location == report
+
+
+def test_a_report_to_go_back_to_is_one_of_ours(grace, cast, add_job):
+    add_job("4512")
+    day = {"job": "4512", "start_day": "2026-11-23", "start_time": "07:00", "end_day": "2026-11-23"}
+    added = grace.post(
+        "/new/shift", data={**day, "end_time": "08:00", "user_id": cast.ana, "reason": "Forgot"}
+    )
+    page = grace.get(f"{added.location}?next=https://evil.example/")
+    assert (page.status_code, "evil" in page.text) == (200, False)
