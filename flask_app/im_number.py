@@ -16,6 +16,7 @@ _UNSEEN = re.compile(
     "\U000e0000-\U000e0fff]"
 )
 _DIGITS = re.compile("[0-9]+")
+_ONE_GROUP = re.compile("([^0-9]*)([0-9]+)")
 _TWO_NUMBERS = re.compile(r"([^()]+)\(([^()]+)\)")
 _TWIN = " #"  # no key has a blank in it, so this can't be one
 
@@ -66,9 +67,13 @@ def digits_of(number: float) -> str:
 
 def order_key(text: str) -> str:
     """Return what sorts IM numbers as people count (4512 before 10023, A9 before A10), byte by byte."""
-    key = im_key(text)
-    if key.isascii() and key.isdigit():
-        return _counted(key)
+    return order_of(im_key(text))
+
+
+def order_of(key: str) -> str:
+    """Return the same of a key."""
+    if found := _ONE_GROUP.fullmatch(key):  # faster, and nearly all are so
+        return found[1] + _counted(found[2])
     return _DIGITS.sub(lambda found: _counted(found[0]), key)
 
 

@@ -87,12 +87,14 @@ class Page:
 def job_from(row: Row) -> Approved:
     """Return the row in our words, or what is wrong with it."""
     dataverse_id = text_of(row, "imi_jobid").lower()
-    if reason := _fault(row):
-        return InvalidRow(_plain(dataverse_id), _shown(row.get("imi_imnumber")), reason)
+    try:
+        im_number = _im_number_of_usable(row)
+    except ValueError as problem:
+        return InvalidRow(_plain(dataverse_id), _shown(row.get("imi_imnumber")), str(problem))
     scope = text_of(row, "imi_scopesummary").strip()
     return DataverseJob(
         dataverse_id=dataverse_id,
-        im_number=_im_number(row.get("imi_imnumber")),
+        im_number=im_number,
         general_contractor=text_of(row, "imi_gc").strip() or NO_CONTRACTOR,
         scope=scope if scope and len(scope) <= LONGEST_SCOPE else NO_SCOPE,
         job_name_address=text_of(row, "imi_jobnameaddress").strip(),
@@ -166,23 +168,20 @@ def _plain(dataverse_id: str) -> str:
     return dataverse_id.encode("ascii", errors="replace").decode()[:36]
 
 
-def _fault(row: Row) -> str | None:
-    """Return why the row cannot be used, or None."""
+def _im_number_of_usable(row: Row) -> str:
+    """Return the row's IM number; ValueError says why the row cannot be used."""
     if not is_guid(text_of(row, "imi_jobid")):
-        return "The imi_jobid is no GUID." if row.get("imi_jobid") else "The row has no imi_jobid."
-    try:
-        _im_number(row.get("imi_imnumber"))
-    except ValueError as problem:
-        return str(problem)
+        raise ValueError("The imi_jobid is no GUID." if row.get("imi_jobid") else "The row has no imi_jobid.")
+    number = _im_number(row.get("imi_imnumber"))
     for column, name in _TEXTS.items():
         value = row.get(column)
         if value is not None and not isinstance(value, str):
-            return f"The {name} is not text."
+            raise ValueError(f"The {name} is not text.")
         if value is not None and len(value) > LONGEST_TEXT and column != "imi_scopesummary":
-            return f"The {name} is longer than {LONGEST_TEXT:,} characters."
+            raise ValueError(f"The {name} is longer than {LONGEST_TEXT:,} characters.")
         if value is not None and not _is_storable(value):
-            return f"The {name} contains half a character."
-    return None
+            raise ValueError(f"The {name} contains half a character.")
+    return number
 
 
 def _im_number(value: object) -> str:
@@ -190,6 +189,8 @@ def _im_number(value: object) -> str:
 
     Raises ValueError with what is wrong with it.
     """
+    if isinstance(value, str) and value.isascii() and value.isalnum() and len(value) <= LONGEST:
+        return value  # nearly all are so
     if isinstance(value, bool) or not isinstance(value, str | int | float | None):
         raise ValueError("The IM number is not text.")
     if not value:

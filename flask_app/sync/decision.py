@@ -115,6 +115,8 @@ def _link_made_again(
     for job in sorted(lost, key=lambda job: ("im_number" not in job.dataverse_says, -job.id)):
         if job.upstream_state in (DELETED, MISSING):
             waiting[im_key(job.dataverse_says.get("im_number", job.im_number))].append(job)
+    if not waiting:  # nearly always
+        return list(rows)
     others = []
     for row in rows:
         if jobs := waiting.get(im_key(row.im_number)):

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from flask_app.dataverse.service import DataverseJob, InvalidRow, is_guid
-from flask_app.im_number import im_key, order_key
+from flask_app.im_number import im_key, order_of
 from flask_app.models.sync_hold import DISMISSED, OPEN, SyncHold, in_words
 from flask_app.models.sync_run import Leftover, SyncChange, SyncSkip, write_ledger
 from flask_app.sync.decision import Change, Decision, decide, values_of
@@ -173,8 +173,8 @@ def _with_job(rows: Mapping[str, DataverseJob], decision: Decision) -> set[str]:
 
 def _as_job(row: DataverseJob) -> dict[str, object]:
     values = {**values_of(row), "dataverse_id": row.dataverse_id}
-    number = {"im_key": im_key(row.im_number), "im_order": order_key(row.im_number)}
-    return {**values, **number, "dataverse_fingerprint": row.fingerprint}
+    key = im_key(row.im_number)
+    return {**values, "im_key": key, "im_order": order_of(key), "dataverse_fingerprint": row.fingerprint}
 
 
 def _as_leftover(row: InvalidRow, rows: Mapping[str, DataverseJob]) -> dict[str, object]:
