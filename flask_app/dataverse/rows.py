@@ -129,11 +129,12 @@ def _latest(rows: list[Row]) -> datetime | None:
 
     One that cannot be read is left out. It was some time, so its row is read again with the next changes.
     """
-    read = (_instant(text_of(row, "modifiedon")) for row in rows)
+    read = (instant_of(text_of(row, "modifiedon")) for row in rows)
     return max((instant for instant in read if instant is not None), default=None)
 
 
-def _instant(text: str) -> datetime | None:
+def instant_of(text: str) -> datetime | None:
+    """Return the instant that Dataverse wrote, None if it is none or has no offset."""
     try:
         instant = datetime.fromisoformat(text)
         return instant.astimezone(UTC) if instant.tzinfo else None

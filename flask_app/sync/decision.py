@@ -14,7 +14,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+from flask_app.dataverse.rows import instant_of
 from flask_app.dataverse.service import DataverseJob
 from flask_app.im_number import im_key
 from flask_app.models.job import APPROVED, DELETED, FOLLOWED, IM_NUMBER_MAX, MISSING
@@ -24,6 +26,7 @@ from flask_app.sync.following import JobState
 BY_HAND = ("general_contractor", "job_scope", "job_name_address")
 TAKEN = "Another row of Dataverse has the job with this IM number."
 TOO_LONG = f"The IM number is longer than {IM_NUMBER_MAX} characters in capitals."
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 RENUMBERED = "Job {here} has the number {there} in Dataverse. Let it follow, and this row comes in."
 
 
@@ -70,6 +73,11 @@ def said_by(row: DataverseJob) -> dict[str, str]:
     return {name: value for name, value in values_of(row).items() if name not in row.unread}
 
 
+def _age(row: DataverseJob) -> tuple[datetime, str]:
+    """Return what rows are ordered by; one whose time of creation cannot be read counts as the oldest."""
+    return instant_of(row.created_on) or _LONG_AGO, row.dataverse_id
+
+
 def decide(rows: Iterable[DataverseJob], gone: Mapping[str, str], jobs: Sequence[JobState]) -> Decision:
     """Return what to do about approved `rows`, and about rows `gone` (dataverse_id -> upstream_state).
 
@@ -80,7 +88,7 @@ def decide(rows: Iterable[DataverseJob], gone: Mapping[str, str], jobs: Sequence
     by_key: dict[str, JobState | None] = {job.im_key: job for job in jobs}
     lost = _mark_gone(gone, by_row)
     # The newest first, and the id settles ties: the same row must win whatever the order of the pages.
-    newest_first = sorted(rows, key=lambda row: (row.created_on, row.dataverse_id), reverse=True)
+    newest_first = sorted(rows, key=_age, reverse=True)
     for row in newest_first:
         if job := by_row.get(row.dataverse_id):
             _follow(job, row, decision)

@@ -24,9 +24,7 @@ def answers(draw: st.DrawFn) -> list[DataverseJob]:
     ids = draw(st.lists(st.sampled_from(IDS), unique=True, max_size=6))
     times = st.sampled_from(["2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"])
     return [
-        DataverseJob(
-            row, draw(NUMBERS), draw(WORDS), draw(WORDS), draw(WORDS), "", "Approved", draw(times), ""
-        )
+        DataverseJob(row, draw(NUMBERS), draw(WORDS), draw(WORDS), draw(WORDS), "Approved", draw(times), "")
         for row in ids
     ]
 
@@ -248,3 +246,17 @@ def concerned(decision: Decision, kind: str) -> frozenset[int]:
         for change in decision.changes
         if change.field == kind and change.new == BLANK[kind] and change.old not in ("", BLANK[kind])
     )
+
+
+def test_of_two_rows_with_one_number_the_newer_instant_comes_in_whatever_its_offset() -> None:
+    """As texts, 13:30+02:00 is later than 12:00Z; as instants it is half an hour earlier."""
+    times = {"row-0": "2026-11-23T13:30:00+02:00", "row-1": "2026-11-23T12:00:00Z", "row-2": "not a time"}
+    texts = dict.fromkeys(("general_contractor", "scope", "job_name_address"), "")
+    rows = [
+        DataverseJob(row, "7", **texts, submittal_status="Approved", created_on=time, modified_on="")
+        for row, time in times.items()
+    ]
+
+    decision = decide(rows, {}, [])
+
+    assert [row.dataverse_id for row in decision.new] == ["row-1"]
