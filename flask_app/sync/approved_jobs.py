@@ -111,8 +111,9 @@ def carry_on(row: SyncRun) -> SyncResult:
     """Do the run that was begun. Raises SyncLost."""
     run = Running(row)
     try:
-        news = _gather(run, _service())
-        result = committing(lambda: _apply(run, news))
+        with run.under_way():
+            news = _gather(run, _service())
+            result = committing(lambda: _apply(run, news))
     except DataverseClientError as error:
         result = _fail(run, error)
     except SyncLost:

@@ -1,10 +1,15 @@
 """One sync at a time: who may begin, how long it may take, how far it is, and how it ends."""
 
+import atexit
 import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
+from flask import Flask, current_app
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from flask_app.clock import monotonic, utc_now
 from flask_app.dataverse.errors import DataverseClientError
@@ -12,13 +17,16 @@ from flask_app.dataverse.retries import CallStatistics
 from flask_app.dataverse.transport import Deadline
 from flask_app.models import SyncRun, committing
 from flask_app.models.errors import ConcurrentUpdate
-from flask_app.models.sync_run import FAILED, POLL
+from flask_app.models.sync_run import ABANDONED, FAILED, POLL
 from flask_app.models.task_run import LONGEST_REST
 
 RUN_SECONDS = 600.0  # the longest that one run reads, with all its requests, pages and waits
 BY_ITSELF = ("schedule", POLL, "login")  # these leave Dataverse alone while it wants to rest
 
+_STOPPED = "The program was stopped while this run was under way. It changed nothing."
+
 _log = logging.getLogger(__name__)
+_under_way: dict[tuple[int, int], tuple[Flask, "Running"]] = {}  # by process and run: a fork copies this
 
 
 class SyncRunning(Exception):
@@ -87,8 +95,27 @@ class Running:
         except DBAPIError as error:
             _log.info("This poll keeps a line of its own: %s", error.orig)
 
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """As long as this lasts, a program that is stopped in good order ends the run, and not its lease."""
+        key = (os.getpid(), self.row.id)
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # it outlives the proxy
+        _under_way[key] = (app, self)
+        try:
+            yield
+        finally:
+            del _under_way[key]
+
     def _reading(self) -> dict[str, Any]:
         return {"pages": self.statistics.pages, "rows": self.statistics.rows}
+
+
+@atexit.register
+def _end_what_is_under_way() -> None:
+    for (process, _), (app, run) in list(_under_way.items()):
+        if process == os.getpid():
+            with suppress(SQLAlchemyError), app.app_context():  # else the lease ends it
+                committing(lambda: run.finish(outcome=ABANDONED, message=_STOPPED))  # noqa: B023  # run at once
 
 
 def take(trigger: str, user_id: int | None, not_within: timedelta | None) -> SyncRun:

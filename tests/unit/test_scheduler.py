@@ -24,11 +24,11 @@ from flask_app.clock import utc_now
 from flask_app.config.config import SETTINGS
 from flask_app.models import SyncRun, TaskRun, committing, db
 from flask_app.models.database import PROJECT
-from flask_app.models.sync_run import FAILED, SUCCEEDED
+from flask_app.models.sync_run import ABANDONED, FAILED, SUCCEEDED
 from flask_app.models.task_run import LAPSE
 from flask_app.standin import Standin
 from flask_app.utils.scheduler_tasks import DAILY_SYNC, automated_job_sync, start_scheduler
-from tests.connected import PATIENCE, connect, ledger, until
+from tests.connected import PATIENCE, connect, ledger, sync, until
 from tests.servers import free_port
 
 MINUTE = timedelta(minutes=1)
@@ -320,6 +320,10 @@ def test_the_program_ends_though_dataverse_keeps_the_daily_sync_waiting(
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(PATIENCE / 3) == 0
+
+    assert ledger(shop) == [("schedule", ABANDONED)]  # nobody has to wait for its lease
+    standin.faults.clear()
+    assert sync(shop).added == 1
 
 
 @pytest.mark.parametrize(
