@@ -66,14 +66,7 @@ def quarterly_report(
         _line(person, worked.get(person.id), unsettled[person.id], possible) for person in _people(selection)
     ]
     lines = [line for line in lines if line["shifts"] or (line["expected"] and line["possible"])]
-    columns = [
-        Column("Employee", sort="person", link="range"), Column("Employee number", in_files=True),
-        Column("Department", sort="department"),
-        Column("Total Shifts", WHOLE), Column("Total Hours", HOURS, sort="worked"),
-        Column("Possible Hours", HOURS), Column("Utilization %", PERCENT, sort="utilization"),
-    ]  # fmt: skip
-    columns += [Column("Meal", HOURS), Column("Paid", HOURS)] if meals else []
-    columns += UNSETTLED_COLUMNS
+    columns = _columns(meals)
     sums = _together("All", lines)
     totals = _cells(sums, meals)
     share = utilization(sums["minutes"], sums["possible"])
@@ -82,6 +75,17 @@ def quarterly_report(
     figures += unsettled_figures(sums["open"], sums["assumed"])
     rows = _rows(lines, meals, sort)
     return Report("Utilization", period, [listed("Utilization", columns, rows, totals)], figures)
+
+
+def _columns(meals: bool) -> list[Column]:
+    columns = [
+        Column("Employee", sort="person", link="range"), Column("Employee number", in_files=True),
+        Column("Department", sort="department"),
+        Column("Total Shifts", WHOLE), Column("Total Hours", HOURS, sort="worked"),
+        Column("Possible Hours", HOURS), Column("Utilization %", PERCENT, sort="utilization"),
+    ]  # fmt: skip
+    columns += [Column("Meal", HOURS), Column("Paid", HOURS)] if meals else []
+    return [*columns, *UNSETTLED_COLUMNS]
 
 
 class Possible:

@@ -88,35 +88,29 @@ def workbook(sheets: Sequence[Sheet], formats: Sequence[str]) -> Iterator[bytes]
 
 
 def _parts(names: Sequence[str], formats: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield everything but the sheets."""
+    """Yield everything but the sheets: the name of each part, and the part."""
     numbers = range(1, len(names) + 1)
-    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-    overrides = {"/xl/workbook.xml": "sheet.main", "/xl/styles.xml": "styles"}
-    overrides |= {f"/xl/worksheets/sheet{n}.xml": "worksheet" for n in numbers}
-    yield (
-        "[Content_Types].xml",
-        (
-            f'<Types xmlns="{_PACKAGE}/content-types">'
-            '<Default Extension="rels" '
-            'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-            + "".join(
-                f'<Override PartName="{p}" ContentType="{kind}.{k}+xml"/>' for p, k in overrides.items()
-            )
-            + "</Types>"
-        ),
-    )
+    yield "[Content_Types].xml", _content_types(numbers)
     yield "_rels/.rels", _relations([("officeDocument", "xl/workbook.xml")])
     sheets = [("worksheet", f"worksheets/sheet{n}.xml") for n in numbers]
     yield "xl/_rels/workbook.xml.rels", _relations([*sheets, ("styles", "styles.xml")])
-    named = zip(numbers, names, strict=True)
     tabs = "".join(
-        f'<sheet name="{_text(name[:31], True)}" sheetId="{n}" r:id="rId{n}"/>' for n, name in named
+        f'<sheet name="{_text(name[:31], True)}" sheetId="{n}" r:id="rId{n}"/>'
+        for n, name in zip(numbers, names, strict=True)
     )
-    yield (
-        "xl/workbook.xml",
-        f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>{tabs}</sheets></workbook>',
-    )
+    book = f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>{tabs}</sheets></workbook>'
+    yield "xl/workbook.xml", book
     yield "xl/styles.xml", _styles(formats)
+
+
+def _content_types(numbers: Iterable[int]) -> str:
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    parts = {"/xl/workbook.xml": "sheet.main", "/xl/styles.xml": "styles"}
+    parts |= {f"/xl/worksheets/sheet{n}.xml": "worksheet" for n in numbers}
+    each = (f'<Override PartName="{part}" ContentType="{kind}.{of}+xml"/>' for part, of in parts.items())
+    relations = "application/vnd.openxmlformats-package.relationships+xml"
+    default = f'<Default Extension="rels" ContentType="{relations}"/>'
+    return f'<Types xmlns="{_PACKAGE}/content-types">{default}{"".join(each)}</Types>'
 
 
 def _relations(targets: Sequence[tuple[str, str]]) -> str:
@@ -154,20 +148,9 @@ def _styles(formats: Sequence[str]) -> str:
 
 
 def _sheet(sheet: Sheet, formats: Sequence[str]) -> Iterator[str]:
-    """Yield a sheet: its head, which stays in view with the first column, and its lines, some at a time."""
+    """Yield a sheet: its head, and its lines, some at a time."""
     places = [f'<c r="{_letters(n)}' for n in range(len(sheet.columns))]
-    widths = "".join(
-        f'<col min="{n}" max="{n}" width="{column.width}" customWidth="1"/>'
-        for n, column in enumerate(sheet.columns, 1)
-    )
-    head = "".join(
-        f'{place}1" s="1"{_inline(column.label)}' for place, column in zip(places, sheet.columns, strict=True)
-    )
-    yield (
-        f'<worksheet xmlns="{_MAIN}"><sheetViews><sheetView workbookViewId="0"><pane xSplit="1" ySplit="1" '
-        'topLeftCell="B2" activePane="bottomRight" state="frozen"/></sheetView></sheetViews>'
-        f'<cols>{widths}</cols><sheetData><row r="1">{head}</row>'
-    )
+    yield _head(sheet, places)
     plain, sums = (
         [lru_cache(_KEPT)(_writer(column, formats, first)) for column in sheet.columns]
         for first in (2, 2 + len(formats))
@@ -181,6 +164,22 @@ def _sheet(sheet: Sheet, formats: Sequence[str]) -> Iterator[str]:
             yield "".join(pieces)
             pieces.clear()
     yield "".join(pieces) + "</sheetData></worksheet>"
+
+
+def _head(sheet: Sheet, places: Sequence[str]) -> str:
+    """Return the beginning of a sheet up to its first line, which stays in view as the first column does."""
+    widths = "".join(
+        f'<col min="{n}" max="{n}" width="{column.width}" customWidth="1"/>'
+        for n, column in enumerate(sheet.columns, 1)
+    )
+    labels = "".join(
+        f'{place}1" s="1"{_inline(column.label)}' for place, column in zip(places, sheet.columns, strict=True)
+    )
+    return (
+        f'<worksheet xmlns="{_MAIN}"><sheetViews><sheetView workbookViewId="0"><pane xSplit="1" ySplit="1" '
+        'topLeftCell="B2" activePane="bottomRight" state="frozen"/></sheetView></sheetViews>'
+        f'<cols>{widths}</cols><sheetData><row r="1">{labels}</row>'
+    )
 
 
 def _writer(column: SheetColumn, formats: Sequence[str], first: int) -> Callable[[Any], str]:
