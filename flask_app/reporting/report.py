@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import product
 from typing import Any, NamedTuple
 
 # What the cells of a column are; None is an empty cell of any kind.
@@ -109,21 +110,13 @@ def listed(name: str, columns: Sequence[Column], rows: Sequence[Row], totals: An
     return Section(name, columns, len(rows), some, totals)
 
 
-def marked(*, is_open: bool, assumed: bool, edited: bool) -> tuple[str, ...]:
-    """Return a shift's marks as a cell has them."""
-    return _MARKS[is_open, assumed, edited]
-
-
 def mark_words(marks: Sequence[str]) -> str:
     """Return a shift's marks in words."""
     return ", ".join(MARK_WORDS[mark] for mark in marks)
 
 
-_MARKS = {
-    (is_open, assumed, edited): tuple(
-        mark for mark, is_so in zip(MARK_WORDS, (is_open, assumed, edited), strict=True) if is_so
-    )
-    for is_open in (False, True)
-    for assumed in (False, True)
-    for edited in (False, True)
+# A shift's marks as a cell has them, by whether it is open, has an assumed end, was edited.
+MARKED = {
+    is_so: tuple(mark for mark, so in zip(MARK_WORDS, is_so, strict=True) if so)
+    for is_so in product((False, True), repeat=3)
 }

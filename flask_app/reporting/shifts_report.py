@@ -1,12 +1,12 @@
 """The shifts of a range of days, one line each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, null, select
+from sqlalchemy import ColumnElement, Integer, func, null, select, type_coerce
 
 from flask_app.clock import at_minute, day_bounds
 from flask_app.models.database import db
@@ -24,6 +24,7 @@ from flask_app.reporting.hours import (
 from flask_app.reporting.report import (
     DAY,
     HOURS,
+    MARKED,
     MARKS,
     TIME,
     WHOLE,
@@ -31,7 +32,6 @@ from flask_app.reporting.report import (
     Report,
     Row,
     Section,
-    marked,
     unsettled_figures,
 )
 from flask_app.reporting.timesheet import TimeRules
@@ -56,7 +56,7 @@ _CHUNK = 1000
 _DAYS_KEPT = 4096  # minutes whose shop day is remembered: people start at much the same times
 _OF_SHIFT = (
     Shift.user_id, Shift.job_id, clock_minutes(Shift.started_at), clock_minutes(Shift.ended_at),
-    Shift.edited_at.is_not(None), Shift.assumed_at.is_not(None), Shift.note,
+    *(type_coerce(mark.is_not(None), Integer) for mark in (Shift.edited_at, Shift.assumed_at)), Shift.note,
 )  # fmt: skip
 _OF_PERSON = (User.first_name, User.last_name, User.told_apart_by, User.employee_number, User.department)
 _OF_JOB = (Job.im_number, Job.general_contractor)
@@ -146,7 +146,7 @@ def _page(wanted: Wanted, rules: TimeRules, now: datetime, limit: int, offset: i
     query = select(*_OF_SHIFT, *_OF_PERSON, *_OF_JOB, Shift.id).select_from(Shift)
     query = query.join(ids, ids.c.id == Shift.id).join(Shift.user).join(Shift.job).order_by(*order)
     n, m = len(_OF_SHIFT), len(_OF_SHIFT) + len(_OF_PERSON)
-    return ((row[:n], row[n:m], row[m:-1], row[-1]) for row in db.session.execute(query))
+    return ((row[:n], _person(row[n:m]), row[m:-1], row[-1]) for row in db.session.execute(query))
 
 
 def _all(wanted: Wanted, rules: TimeRules, now: datetime, has_meals: bool) -> Iterable[Any]:
@@ -154,7 +154,8 @@ def _all(wanted: Wanted, rules: TimeRules, now: datetime, has_meals: bool) -> It
 
     People and jobs are looked up: joined, the database would sort all of their texts.
     """
-    people = {user_id: names for user_id, *names in db.session.execute(select(User.id, *_OF_PERSON))}
+    everybody = db.session.execute(select(User.id, *_OF_PERSON))
+    people = {user_id: _person(columns) for user_id, *columns in everybody}
     worked_on = _chosen(select(Shift.job_id), wanted, rules)
     rows = db.session.execute(select(Job.id, *_OF_JOB).where(Job.id.in_(worked_on)))
     jobs = {job_id: names for job_id, *names in rows}
@@ -166,6 +167,12 @@ def _all(wanted: Wanted, rules: TimeRules, now: datetime, has_meals: bool) -> It
     for *shift, meal in db.session.execute(query.execution_options(yield_per=_CHUNK)):
         if shift[0] in people and shift[1] in jobs:  # else it came after the file was begun
             yield shift, people[shift[0]], jobs[shift[1]], meal
+
+
+def _person(columns: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the cells of a line's person, from _OF_PERSON."""
+    first, last, apart, number, department = columns
+    return full_name(first, last, apart), number, DEPARTMENTS.get(department, department)
 
 
 def _with_others(query: Any, wanted: Wanted) -> Any:
@@ -182,11 +189,9 @@ def _rows(
     day_of = lru_cache(_DAYS_KEPT)(lambda minute: rules.day_of(at_minute(minute)))
     for shift, person, job, more in found:
         user_id, job_id, start, end, edited, assumed, note = shift
-        first, last, apart, number, department = person
         worked = (max(this_minute, start) if end is None else end) - start  # as end_or_now() has it
         cells: tuple[Any, ...] = (
-            day_of(start), full_name(first, last, apart), number, DEPARTMENTS.get(department, department),
-            *job, start, end, worked, marked(is_open=end is None, assumed=assumed, edited=edited), note,
+            day_of(start), *person, *job, start, end, worked, MARKED[end is None, assumed, edited], note,
         )  # fmt: skip
         if has_meals:
             meal = 0 if is_page else int(more or 0)  # MySQL's sums are decimals
