@@ -14,6 +14,7 @@ from flask_app.models.job import ACTIVE, INACTIVE
 from flask_app.models.shift import NOTE_MAX
 from flask_app.reporting.hours import timesheet_of
 from flask_app.reporting.timesheet import Line, Timesheet, worked_minutes
+from flask_app.sync.attention import renumbering_of
 from flask_app.timeclock.clock_out import unconfirmed
 from flask_app.web.access import (
     admin_required,
@@ -100,6 +101,7 @@ def show(job_id: int) -> ResponseReturnValue:
         pages=pages,
         shift_count=count,
         on_now=Shift.open_on(job),
+        renumbering=renumbering_of(job) if current_user().is_admin else None,
         note_max=NOTE_MAX,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Self
 
-from sqlalchemy import JSON, Computed, ForeignKey, String, select, update
+from sqlalchemy import JSON, Computed, ForeignKey, String, func, select, update
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from flask_app.models.audit import CHANGED, SETTING, Audit
@@ -67,6 +67,11 @@ class SyncHold(Base):
         query = select(cls).where(cls.state.in_((OPEN, CONFIRMED, DISMISSED))).order_by(cls.id)
         query = query.with_for_update() if locked else query.options(joinedload(cls.decided_by))
         return db.session.scalars(query.execution_options(populate_existing=True)).all()
+
+    @classmethod
+    def waiting_run(cls) -> int | None:
+        """Return the latest run that has held back something about which nobody has decided."""
+        return db.session.scalar(select(func.max(cls.run_id)).where(cls.state == OPEN))
 
     @classmethod
     def of_run(cls, run_id: int) -> Sequence[Self]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from flask_app.clock import day_bounds, last_time_of_day, next_time_of_day
 from flask_app.config import settings
-from flask_app.models import SyncRun, TaskRun
+from flask_app.models import SyncHold, SyncRun, TaskRun
 from flask_app.models.sync_run import ABANDONED, FAILED
 
 DAILY_SYNC = "daily_sync"
@@ -110,6 +110,11 @@ def sync_trouble(*, now: datetime) -> SyncTrouble | None:
     if missed or stale_since or failed:
         return SyncTrouble(missed, stale_since, failed)
     return None
+
+
+def held_run() -> int | None:
+    """Return the run that has held back something that waits for an admin, if one has."""
+    return SyncHold.waiting_run() if settings().syncs else None
 
 
 def _stale_since(now: datetime) -> datetime | None:

@@ -18,7 +18,7 @@ from flask_app.models.working_week import words_of
 from flask_app.reporting.report import mark_words
 from flask_app.reporting.timesheet import MealRule, TimeRules, worked_minutes
 from flask_app.sync.decision import Change
-from flask_app.sync.health import sync_trouble
+from flask_app.sync.health import held_run, sync_trouble
 from flask_app.timeclock.clock_out_watch import clock_out_trouble
 from flask_app.timeclock.shift_rules import PunchRules
 from flask_app.web.access import me, my_shift
@@ -33,6 +33,7 @@ def init_app(app: Flask) -> None:
         punch_key=lambda: str(uuid4()),
         my_shift=my_shift,
         sync_trouble=lambda: sync_trouble(now=now()),
+        held_run=held_run,
         clock_out_trouble=lambda: clock_out_trouble(settings().shop_timezone, now=now()),
         tab_of=tab_of,
         time_rules=time_rules,

@@ -1,6 +1,7 @@
 """The sync over real HTTPS, on both databases: what comes in, what is skipped, what fails."""
 
 from collections.abc import Callable
+from unicodedata import normalize
 
 import pytest
 from flask import Flask
@@ -171,6 +172,22 @@ def test_a_dirty_row_is_skipped_and_the_rest_comes_in(shop: Flask, standin: Stan
     [(known_as, _number, reason)] = skips(shop)
     assert known_as == row
     assert reason.endswith(".")
+
+
+def test_numbers_that_come_as_numbers_and_blanks_of_every_kind_make_no_second_job(
+    shop: Flask, standin: Standin
+) -> None:
+    for number in (4512, 4513.0, "4514\u00a0", "45\u200b15", "２４５８ (4391)", "IM 7"):
+        standin.change(standin.add(), imi_imnumber=number)
+    assert sync(shop).added == 6
+    kept = ["2458 (4391)", "4512", "4513", "4514", "4515", "IM 7"]
+    assert sorted(normalize("NFKC", number) for number in numbers(shop)) == kept
+
+    for number in ("4512", 4512.0, "4513", " 45 14", "4515\ufeff", "2458(4391)", "im7"):
+        standin.change(standin.add(), imi_imnumber=number)
+    result = sync(shop)
+
+    assert (result.added, len(result.skipped)) == (0, 7)
 
 
 def test_text_in_every_script_arrives_unharmed(shop: Flask, standin: Standin) -> None:

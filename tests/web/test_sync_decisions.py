@@ -67,6 +67,15 @@ def test_a_run_says_what_it_held_back_with_the_jobs_and_two_buttons(app, grace, 
     assert f'href="/sync/run/{runs(app)[0].id}">See which jobs' in index
 
 
+def test_every_page_of_an_admin_says_that_something_waits(app, grace, held, log_in):
+    said = "Nothing of it is done before an admin has looked."
+    page = grace.get("/dashboard").text
+    assert (said in words(page), f'href="/sync/run/{runs(app)[0].id}">Look at it' in page) == (True, True)
+    assert said not in words(log_in("ana").get("/dashboard").text)
+    press(grace, f"/sync/hold/{hold(app).id}/dismiss")
+    assert said not in words(grace.get("/dashboard").text)
+
+
 def test_confirming_asks_again_and_does_what_is_still_so(app, grace, held, standin):
     standin.change(held[0], imi_submittalstatus=APPROVED)
     page = press(grace, f"/sync/hold/{hold(app).id}/confirm")
