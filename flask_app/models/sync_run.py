@@ -140,7 +140,7 @@ class SyncRun(Base):
         me = db.session.get_one(SyncRun, self.id, populate_existing=True)
         if before is None or not (before._changed_nothing and me._changed_nothing):
             return
-        if (before.outcome, before.message, before.warnings) == (me.outcome, me.message, me.warnings):
+        if before._says == me._says:
             me.polls += before.polls
             me.polls_since = before.polls_since or before.started_at
             db.session.delete(before)
@@ -148,8 +148,12 @@ class SyncRun(Base):
 
     @property
     def _changed_nothing(self) -> bool:
-        counts = (self.added, self.updated, self.linked, self.gone, self.returned, self.held)
+        counts = (self.added, self.updated, self.linked, self.gone, self.returned)
         return self.trigger == POLL and not self.is_running and not any(counts) and not self.has_details
+
+    @property
+    def _says(self) -> tuple[object, ...]:
+        return self.outcome, self.message, self.warnings, self.held
 
     @property
     def has_details(self) -> bool:

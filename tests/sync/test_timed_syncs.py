@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from flask_app.dataverse.client import DataverseClient
-from flask_app.models import SyncRun, TaskRun, db
+from flask_app.models import SyncHold, SyncRun, TaskRun, db
 from flask_app.models.sync_run import ABANDONED, FAILED, LEASE, POLL, SUCCEEDED
 from flask_app.models.task_run import BREATH, LAPSE, LONGEST_REST
 from flask_app.standin import Standin
@@ -513,6 +513,27 @@ def test_polls_that_fail_all_night_share_one_line(app: Flask, standin: Standin) 
 
     assert ledger(app) == [(POLL, FAILED), ("schedule", SUCCEEDED)]
     assert runs(app)[0].polls == 5
+
+
+def test_polls_that_hold_back_the_same_share_a_line_and_what_is_held_stays_found(
+    app: Flask, standin: Standin
+) -> None:
+    ids = [standin.add(imi_imnumber=f"N{n}") for n in range(20)]
+    check(app, SIX)
+    for row_id in ids:
+        standin.change(row_id, statecode=1)
+    for count in range(5):
+        look(app, NINE + count * CHECK)
+
+    newest, first, _ = ledger_lines = runs(app)
+    assert [(run.trigger, run.polls, run.held) for run in ledger_lines] == [
+        (POLL, 4, 20),
+        (POLL, 1, 20),
+        ("schedule", 1, 0),
+    ]  # the first held it back
+    with app.app_context():
+        [hold] = SyncHold.current()
+        assert (hold.first_run_id, hold.run_id) == (first.id, newest.id)
 
 
 def test_folded_polls_still_tell_since_when_no_sync_has_worked(app: Flask, standin: Standin) -> None:
