@@ -113,7 +113,7 @@ def _in_words(app: Flask) -> str:
     config = app.extensions["settings"]
     if not config.syncs:
         return "no sync, since Dataverse is not connected or switched off; the auto clock-out."
-    polls = f"polls every {config.poll_minutes} minutes" if config.poll_minutes else "no polls"
+    polls = f"minutes from poll to poll: {config.poll_minutes}" if config.poll_minutes else "no polls"
     return f"the daily sync at {config.sync_time:%H:%M} {config.shop_timezone}; {polls}; the auto clock-out."
 
 
