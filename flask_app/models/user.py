@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from flask_bcrypt import Bcrypt
 from sqlalchemy import ColumnElement, Select, String, bindparam, func, select
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, NoResultFound, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from flask_app.models.database import Base, db, is_lock_wait
@@ -222,7 +222,7 @@ class User(Base):
         if (known := db.held(cls, user_id)) is not None:
             return known
         try:
-            person = cls._read_briefly(user_id) if brief else cls._read(user_id)
+            person = cls._read_briefly(user_id, locked=True) if brief else cls._read(user_id)
         except OperationalError as error:
             if not is_lock_wait(error):
                 raise
@@ -235,8 +235,16 @@ class User(Base):
         return db.session.scalars(_locking(), {"user_id": user_id}).one()
 
     @classmethod
-    def _read_briefly(cls, user_id: int) -> "User":
-        row = db.session.connection().execute(_locking_briefly(), {"user_id": user_id}).one()
+    def in_brief(cls, user_id: int) -> "User | None":
+        """Return the person with what a login session needs; the rest is fetched when it is asked for."""
+        try:
+            return cls._read_briefly(user_id, locked=False)
+        except NoResultFound:
+            return None
+
+    @classmethod
+    def _read_briefly(cls, user_id: int, *, locked: bool) -> "User":
+        row = db.session.connection().execute(_brief(locked), {"user_id": user_id}).one()
         return db.as_read(User, user_id, **row._mapping)
 
 
@@ -253,10 +261,10 @@ def _locking() -> Select[User]:
 
 
 @cache
-def _locking_briefly() -> Select[Any]:
+def _brief(locked: bool) -> Select[Any]:
     table: Any = User.__table__
-    columns = [table.c[name] for name in _BRIEF]
-    return select(*columns).where(table.c.id == bindparam("user_id")).with_for_update()
+    query = select(*(table.c[name] for name in _BRIEF)).where(table.c.id == bindparam("user_id"))
+    return query.with_for_update() if locked else query
 
 
 _BRIEF = (

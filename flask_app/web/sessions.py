@@ -7,7 +7,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import BadSignature
 from sqlalchemy.exc import NoResultFound
 
-from flask_app.models import User, db
+from flask_app.models import User
 
 SESSION_END = timedelta(days=30)  # whatever one does, the password is asked again after this
 IDLE_END = {
@@ -54,7 +54,7 @@ def session_user(*, now: datetime, locked: bool = False) -> User | None:
     """
     if "user_id" not in session:
         return None
-    user = _locked(session["user_id"]) if locked else db.session.get(User, session["user_id"])
+    user = _locked(session["user_id"]) if locked else User.in_brief(session["user_id"])
     if user is None or not user.is_active or session.get("epoch") != user.epoch or _has_ended(user, now):
         g.whose = session["user_id"]  # a form that they sent is kept for them alone
         session.clear()
