@@ -163,3 +163,12 @@ def test_federal_holidays_are_those_of_the_governments_list():
     assert date(2022, 1, 1) not in us_federal_holidays(2022)
     assert us_federal_holidays(2022)[date(2022, 12, 26)] == "Christmas Day"
     assert "Juneteenth" not in us_federal_holidays(2020).values()
+
+
+def test_punches_are_told_when_asked_for_and_not_among_the_changes(app, grace, cast, add_job, log_in):
+    job = add_job("4600")
+    log_in("ana").post("/create/shift", data={"job_id": job, "note": "Edge banding"})
+    changes, punches = (words(grace.get(f"/admin/audit{asked}").text) for asked in ("", "?what=punch"))
+    assert ("Edge banding" in changes, "Phone was dead" in changes) == (False, True)
+    assert ("Punched in Ana Duarte on 4600" in punches, "Phone was dead" in punches) == (True, False)
+    assert "Edge banding" in punches
