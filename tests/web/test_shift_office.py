@@ -207,7 +207,11 @@ def test_after_a_finished_shift_the_new_one_begins_at_its_end(app, log_in, cast,
 
 @pytest.mark.parametrize(
     ("start", "job", "says"),
-    [(SEVEN, "4512", "Already on this job."), (NOON - HOUR, "4513", "Punched in after that time.")],
+    [
+        (SEVEN, "4512", "Already on this job."),
+        (NOON - HOUR, "4513", "Punched in after that time."),
+        (NOON - 40 * HOUR, "4513", "On the clock for more than 24 hours."),
+    ],
 )
 def test_what_cannot_be_decided_is_said(log_in, cast, punch, start, job, says):
     punch("luis", start, job=job)
