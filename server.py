@@ -15,7 +15,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from flask_app import create_app, demo, migrations
 from flask_app.config import Config, ConfigError, retired_settings, strange_settings
-from flask_app.models import User
+from flask_app.models import TimeRule, User, committing
 from flask_app.models.database import PROJECT
 from flask_app.models.outage import outage_sentence
 from flask_app.upkeep import logs
@@ -90,6 +90,7 @@ def ready(config: Config) -> Flask:
     except (OperationalError, InterfaceError) as error:
         refuse(outage_sentence(error, engine.url))
     with app.app_context():
+        committing(lambda: TimeRule.begin(config.meal_minutes, config.meal_after))
         if not config.demo and not User.everybody():
             click.echo("Nobody can log in yet. Make the first admin: flask --app server create-user --help")
     return app

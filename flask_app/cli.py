@@ -19,7 +19,7 @@ from flask_app.clock import day_of, utc_now
 from flask_app.config import settings
 from flask_app.dataverse.service import InvalidRow
 from flask_app.migrations import triggers
-from flask_app.models import SyncRun, committing, db
+from flask_app.models import SyncRun, TimeRule, committing, db
 from flask_app.models.database import COMMAND_PATIENCE, make_engine
 from flask_app.models.errors import ValidationError
 from flask_app.models.outage import outage_sentence
@@ -178,6 +178,8 @@ def upgrade(revision: str) -> None:
         migrations.upgrade(db.engine, revision)
     except migrations.PROBLEMS as problem:
         raise click.ClickException(str(problem)) from None
+    if migrations.is_current(db.engine):
+        committing(lambda: TimeRule.begin(settings().meal_minutes, settings().meal_after))
     click.echo("The database is up to date.")
 
 

@@ -16,7 +16,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
-from sqlalchemy import Engine, Table, create_engine, event, text
+from sqlalchemy import Engine, Table, create_engine, event, select, text
 from werkzeug.datastructures import MultiDict
 from werkzeug.routing import Rule
 
@@ -261,7 +261,10 @@ class Hired:
     @classmethod
     def of(cls, engine: Engine, cast: Cast) -> "Hired":
         with engine.connect() as connection:
-            tables = [(table, connection.execute(table.select())) for table in Base.metadata.sorted_tables]
+            tables = [
+                (table, connection.execute(select(*[c for c in table.c if c.computed is None])))
+                for table in Base.metadata.sorted_tables
+            ]
             return cls(cast, [(table, [dict(row) for row in found.mappings()]) for table, found in tables])
 
     def move_in(self, engine: Engine) -> Cast:

@@ -1,7 +1,6 @@
 """The job board, one job's page, and the admins' forms for jobs."""
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -12,7 +11,9 @@ from flask_app.models import Job, Shift, SyncRun, committing
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.models.job import ACTIVE, INACTIVE
 from flask_app.models.shift import NOTE_MAX
+from flask_app.reporting.departments import Departments
 from flask_app.reporting.hours import timesheet_of
+from flask_app.reporting.jobs_report import job_totals
 from flask_app.reporting.timesheet import Line, Timesheet, worked_minutes
 from flask_app.sync.attention import renumbering_of
 from flask_app.timeclock.clock_out import unconfirmed
@@ -28,7 +29,7 @@ from flask_app.web.drafts import draws_again
 from flask_app.web.job_form import JobForm, NewJobForm
 from flask_app.web.now import now, today
 from flask_app.web.parse import page_number
-from flask_app.web.presenting import time_rules
+from flask_app.web.presenting import clock_rules
 
 bp = Blueprint("jobs", __name__)
 
@@ -42,7 +43,7 @@ def dashboard() -> ResponseReturnValue:
     user = current_user()
     shift, success = my_shift(), SyncRun.last_success()
     on_now, on_now_count = Shift.longest_open(limit=ON_NOW)
-    this_day = timesheet_of(user, today(), today(), time_rules(), now=now()).on(today())
+    this_day = timesheet_of(user, today(), today(), clock_rules(), now=now()).on(today())
     return render_template(
         "jobs/dashboard.html",
         shift=shift,
@@ -82,7 +83,8 @@ def _board() -> dict[str, Any]:
 @login_required
 def show(job_id: int) -> ResponseReturnValue:
     job = job_or_404(job_id)
-    totals = Shift.job_totals(job, now=now())
+    departments = Departments.read()
+    totals = job_totals(job, departments, clock_rules(), now=now())
     count, total_minutes = sum(t.shifts for t in totals), sum(t.minutes for t in totals)
     pages = max(1, -(-count // SHIFTS_PER_PAGE))
     page = min(page_number(), pages)
@@ -96,7 +98,7 @@ def show(job_id: int) -> ResponseReturnValue:
         total_minutes=total_minutes,
         estimate_minutes=estimate,
         share=round(100 * total_minutes / estimate) if estimate else None,
-        groups=_by_department(shifts),
+        groups=_by_department(shifts, departments),
         page=page,
         pages=pages,
         shift_count=count,
@@ -106,14 +108,15 @@ def show(job_id: int) -> ResponseReturnValue:
     )
 
 
-def _by_department(shifts: Sequence[Shift]) -> list[tuple[str, list[Line[Shift]]]]:
+def _by_department(shifts: Sequence[Shift], departments: Departments) -> list[tuple[str, list[Line[Shift]]]]:
     """Group shifts, latest first within each department, with what each is worth."""
-    sheet = Timesheet(shifts, rules=time_rules(), now=now())
-    lines = [line for day in reversed(sheet.days) for line in reversed(day.lines)]
-    lines.sort(key=lambda line: line.shift.user.department)
-    return [
-        (name, list(group)) for name, group in groupby(lines, key=lambda line: line.shift.user.department)
-    ]
+    sheet = Timesheet(shifts, rules=clock_rules(), now=now())
+    groups: dict[str, list[Line[Shift]]] = {}
+    for day in reversed(sheet.days):
+        for line in reversed(day.lines):
+            code = departments.on(line.shift.user_id, day.date, line.shift.user.department)
+            groups.setdefault(code, []).append(line)
+    return sorted(groups.items())
 
 
 @bp.get("/new/job")

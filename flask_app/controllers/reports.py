@@ -9,12 +9,14 @@ from flask.typing import ResponseReturnValue
 from flask_app.models import Job, Shift, User
 from flask_app.models.errors import RuleViolation
 from flask_app.models.user import DEPARTMENTS
+from flask_app.reporting.departments import Departments
 from flask_app.reporting.hours import Selection, hours_by_week, timesheet_of
 from flask_app.reporting.hours_report import hours_report
 from flask_app.reporting.jobs_report import (
     Work,
     burn_up,
     figures_of,
+    job_totals,
     jobs_report,
     read_pace,
     read_work,
@@ -27,7 +29,7 @@ from flask_app.web.access import admin_required, job_or_404
 from flask_app.web.exports import as_csv, as_xlsx, file_name
 from flask_app.web.now import now, today
 from flask_app.web.parse import page_number
-from flask_app.web.presenting import stamp, time_rules
+from flask_app.web.presenting import clock_rules, stamp, time_rules
 from flask_app.web.ranges import PRESETS, Range, asked_range, quarter
 
 bp = Blueprint("reports", __name__)
@@ -52,7 +54,7 @@ _OLD_PRESETS = {"this_month": "month", "two_weeks": "two_weeks", "last_two_weeks
 @bp.get("/reports")
 @admin_required
 def index() -> ResponseReturnValue:
-    weeks = hours_by_week(today(), WEEKS, time_rules(), now=now())
+    weeks = hours_by_week(today(), WEEKS, clock_rules(), now=now())
     codes = [code for code in DEPARTMENTS if any(code in by for _, by in weeks)]
     labels = [start.strftime("%m/%d") for start, _ in weeks]
     chart = charts.bar_chart(labels, [[by.get(code, 0) / 60 for code in codes] for _, by in weeks])
@@ -116,7 +118,7 @@ def jobs() -> ResponseReturnValue:
     status = request.args.get("status", "active")
     status = status if status in ("active", "inactive", "") else "active"
     words = request.args.get("q", "")[:200]
-    report = jobs_report(time_rules(), now=now(), words=words, status=status, sort=_sort(""))
+    report = jobs_report(clock_rules(), now=now(), words=words, status=status, sort=_sort(""))
     report = replace(report, period=f"Up to {stamp(now())}")
     return _answer(report, "reports/jobs.html", f"jobs {today()}", None, None, status=status)
 
@@ -124,9 +126,9 @@ def jobs() -> ResponseReturnValue:
 @bp.get("/reports/jobs/<int:job_id>")
 @admin_required
 def job(job_id: int) -> ResponseReturnValue:
-    found, rules = job_or_404(job_id), time_rules()
+    found, rules = job_or_404(job_id), clock_rules()
     weeks, pace = burn_up(found, rules, now=now()), read_pace(today())
-    totals = Shift.job_totals(found, now=now())
+    totals = job_totals(found, Departments.read(), rules, now=now())
     work = read_work(pace, rules, now=now(), of=Shift.job_id == found.id).get(found.id, Work())
     figures = figures_of(found.estimated_hours, work, pace)
     labels = [start.strftime("%m/%d") for start, _ in weeks]

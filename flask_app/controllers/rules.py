@@ -36,6 +36,7 @@ def _page(
         rules={**rules, code: asked} if asked else rules,
         holidays=holidays,
         year=year,
+        today=today(),
         holiday=holiday or HolidayForm(),
     )
 

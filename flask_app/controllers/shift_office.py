@@ -15,7 +15,7 @@ from flask_app.timeclock.corrections import add_or_ask, amend_or_ask
 from flask_app.timeclock.ledger import Overlaps, PunchRefused
 from flask_app.web.access import acting, admin_required, local_path, shift_or_404
 from flask_app.web.now import now, today
-from flask_app.web.presenting import clock, day, time_rules
+from flask_app.web.presenting import clock, clock_rules, day
 from flask_app.web.times import as_fields, from_fields
 
 bp = Blueprint("shift_office", __name__)
@@ -171,7 +171,7 @@ def overlap_sentence(other: Shift) -> str:
 
 
 def _shop_day(shift: Shift) -> date:
-    return time_rules().day_of(shift.started_at)
+    return clock_rules().day_of(shift.started_at)
 
 
 def _back_to() -> str | None:

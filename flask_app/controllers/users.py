@@ -1,5 +1,7 @@
 """People: logging in and out, registering, and the admins' list of everybody."""
 
+from datetime import date
+
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -19,9 +21,10 @@ from flask_app.web.access import (
 )
 from flask_app.web.drafts import draws_again, kept_page
 from flask_app.web.forms import Form
-from flask_app.web.now import now
+from flask_app.web.now import now, today
+from flask_app.web.parse import shop_day
 from flask_app.web.person_forms import NewPersonForm, PersonForm, RegistrationForm
-from flask_app.web.presenting import punch_rules
+from flask_app.web.presenting import clock_rules, punch_rules
 from flask_app.web.sessions import close_session, open_session
 
 bp = Blueprint("users", __name__)
@@ -192,7 +195,7 @@ def roster(user_id: int) -> ResponseReturnValue:
 @admin_required
 def activate(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
-    committing(lambda: people.activate(person, by=current_user(), at=now()))
+    committing(lambda: people.activate(person, by=current_user(), at=now(), today=today()))
     flash(f"{person.name} can log in now.", "success")
     return redirect(url_for("users.manage"))
 
@@ -202,9 +205,10 @@ def activate(user_id: int) -> ResponseReturnValue:
 def deactivate(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     try:
+        last = shop_day(request.form.get("last_day", str(person.leave_date or today())))
         by, at, rules = current_user(), now(), punch_rules()
-        ended = committing(lambda: people.deactivate(person, by=by, at=at, rules=rules))
-    except RuleViolation as refusal:
+        ended = committing(lambda: people.deactivate(person, by=by, at=at, rules=rules, last_day=last))
+    except (RuleViolation, ValueError) as refusal:
         flash(str(refusal), "error")
     else:
         if ended:
@@ -215,7 +219,7 @@ def deactivate(user_id: int) -> ResponseReturnValue:
 
 
 def _save(person: User, form: PersonForm) -> None:
-    people.edit(person, form.changes(User.locked(person.id)), by=current_user(), at=now())
+    people.edit(person, form.changes(User.locked(person.id)), by=current_user(), at=now(), today=today())
 
 
 def _stay_logged_in(person: User) -> None:
@@ -226,4 +230,13 @@ def _stay_logged_in(person: User) -> None:
 
 def _form_page(person: User | None, form: Form) -> str:
     open_shift = Shift.open_of(person) if person else None
-    return render_template("users/form.html", person=person, form=form, open_shift=open_shift)
+    return render_template(
+        "users/form.html", person=person, form=form, open_shift=open_shift,
+        last_day=_proposed_last_day(person) if person else None,
+    )  # fmt: skip
+
+
+def _proposed_last_day(person: User) -> date:
+    """The last day of work as far as it is known: as typed, else the day of the last shift, else today."""
+    last = Shift.last_start_of(person)
+    return person.leave_date or (clock_rules().day_of(last) if last else today())

@@ -4,7 +4,9 @@ from flask_app.models.adopted_row import AdoptedRow
 from flask_app.models.audit import Audit
 from flask_app.models.correction import Correction
 from flask_app.models.database import Base, committing, db
+from flask_app.models.department_stay import DepartmentStay
 from flask_app.models.dismissal import Dismissal
+from flask_app.models.employment import Employment
 from flask_app.models.job import Job
 from flask_app.models.login_attempt import LoginAttempt
 from flask_app.models.shift import Shift
@@ -12,11 +14,12 @@ from flask_app.models.shop_rules import DepartmentRule, Holiday
 from flask_app.models.sync_hold import SyncHold
 from flask_app.models.sync_run import SyncRun, SyncSkip
 from flask_app.models.task_run import TaskRun
+from flask_app.models.time_rule import TimeRule
 from flask_app.models.user import User
 from flask_app.models.working_week import WorkingWeek
 
 __all__ = [
-    "AdoptedRow", "Audit", "Base", "Correction", "DepartmentRule", "Dismissal", "Holiday", "Job",
-    "LoginAttempt", "Shift", "SyncHold", "SyncRun", "SyncSkip", "TaskRun", "User", "WorkingWeek",
-    "committing", "db",
+    "AdoptedRow", "Audit", "Base", "Correction", "DepartmentRule", "DepartmentStay", "Dismissal",
+    "Employment", "Holiday", "Job", "LoginAttempt", "Shift", "SyncHold", "SyncRun", "SyncSkip", "TaskRun",
+    "TimeRule", "User", "WorkingWeek", "committing", "db",
 ]  # fmt: skip

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
@@ -36,7 +35,7 @@ from sqlalchemy.orm import (
 from flask_app.clock import to_minute
 from flask_app.models.database import Base, db
 from flask_app.models.job import Job
-from flask_app.models.types import UtcDateTime, clock_minutes, instant
+from flask_app.models.types import UtcDateTime, instant
 from flask_app.models.user import User
 
 NOTE_MAX = 500
@@ -91,6 +90,11 @@ class Shift(Base):
     @classmethod
     def open_of(cls, user: User) -> Self | None:
         return db.session.scalar(select(cls).where(cls.open_for == user.id).options(joinedload(cls.job)))
+
+    @classmethod
+    def last_start_of(cls, user: User) -> datetime | None:
+        """When the latest shift of `user` began."""
+        return db.session.scalar(select(func.max(cls.started_at)).where(cls.user_id == user.id))
 
     @classmethod
     def around_punch(
@@ -165,15 +169,6 @@ class Shift(Base):
         return db.session.scalars(query).all()
 
     @classmethod
-    def job_totals(cls, job: Job, *, now: datetime) -> list["DepartmentTotal"]:
-        """Return what each department has worked on `job` up to `now`, by name."""
-        minutes = func.sum(clock_minutes(end_or_now(now)) - clock_minutes(cls.started_at))
-        people = func.count(func.distinct(cls.user_id))
-        query = select(User.department, func.count(), people, minutes).join(cls.user)
-        rows = db.session.execute(query.where(cls.job_id == job.id).group_by(User.department)).all()
-        return sorted((DepartmentTotal(d, n, p, int(m)) for d, n, p, m in rows), key=lambda t: t.department)
-
-    @classmethod
     def people_on(cls, jobs: Sequence[Job]) -> dict[int, list[User]]:
         """Map the id of each of `jobs` to who is on it right now, longest first."""
         query = select(cls.job_id, User).join(cls.user).where(_open(), cls.job_id.in_([j.id for j in jobs]))
@@ -193,16 +188,6 @@ class Shift(Base):
         ranked = select(mine.c.job_id, last).group_by(mine.c.job_id).subquery()
         query = select(Job).join(ranked, ranked.c.job_id == Job.id).where(Job.status == 1)
         return db.session.scalars(query.order_by(ranked.c.last.desc(), Job.id.desc()).limit(limit)).all()
-
-
-@dataclass(frozen=True, slots=True)
-class DepartmentTotal:
-    """One department's share of a job."""
-
-    department: str
-    shifts: int
-    people: int
-    minutes: int
 
 
 def end_or_now(now: datetime) -> ColumnElement[Any]:

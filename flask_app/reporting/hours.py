@@ -14,9 +14,10 @@ from flask_app.models.database import db
 from flask_app.models.shift import Shift, end_or_now
 from flask_app.models.types import clock_minutes, whole_days
 from flask_app.models.user import User
+from flask_app.reporting.departments import Departments
 from flask_app.reporting.timesheet import MealRule, TimeRules, Timesheet
 
-_EPOCH = date(1970, 1, 1).toordinal()
+EPOCH = date(1970, 1, 1).toordinal()
 _DAY = 1440  # minutes
 
 
@@ -80,7 +81,7 @@ def pieces(
     query = query.where(Shift.started_at >= start, Shift.started_at < end)
     for rule in rule_of_shifts:
         query = query.where(rule)
-    found: Subquery[Any] = _chosen(query, selection).subquery("pieces")
+    found: Subquery[Any] = _chosen(query, selection, rules).subquery("pieces")
     return found
 
 
@@ -139,7 +140,7 @@ def _meal(days: Subquery[Any], rules: TimeRules) -> ColumnElement[int]:
     """The meal of a person's day, by the rule that was in force on it."""
     first = _meal_by(rules.first_meal, days.c.minutes)
     later = [
-        (days.c.day >= since.toordinal() - _EPOCH, _meal_by(rule, days.c.minutes))
+        (days.c.day >= since.toordinal() - EPOCH, _meal_by(rule, days.c.minutes))
         for since, rule in reversed(rules.meal_changes)
     ]
     return case(*later, else_=first) if later else first
@@ -177,8 +178,11 @@ def hours_by_week(
     """Return worked minutes by department of the last `weeks` weeks, each with its Monday, this one last."""
     first = week_start(today) - timedelta(weeks=weeks - 1)
     piece = pieces(Selection(first, today), rules, now=now)
-    query = select(piece.c.day, User.department, func.sum(piece.c.minutes))
-    query = query.join(User, User.id == piece.c.user_id).group_by(piece.c.day, User.department)
+    moved = Departments.read(first).of_day(piece.c.user_id, piece.c.day, EPOCH)
+    where = select(piece.c.day, piece.c.minutes, func.coalesce(moved, User.department).label("department"))
+    each = where.join(User, User.id == piece.c.user_id).subquery("each_piece")
+    query = select(each.c.day, each.c.department, func.sum(each.c.minutes))
+    query = query.group_by(each.c.day, each.c.department)
     found: dict[date, dict[str, int]] = {first + timedelta(weeks=n): {} for n in range(weeks)}
     for day, department, minutes in db.session.execute(query):
         by = found[week_start(as_date(day))]
@@ -188,7 +192,7 @@ def hours_by_week(
 
 def as_date(number: int) -> date:
     """Return the date of a day in SQL: days since 1970."""
-    return date.fromordinal(_EPOCH + int(number))
+    return date.fromordinal(EPOCH + int(number))
 
 
 def timesheet_of(user: User, first: date, last: date, rules: TimeRules, *, now: datetime) -> Timesheet[Shift]:
@@ -214,7 +218,7 @@ def _offsets(selection: Selection, rules: TimeRules) -> Iterator[tuple[datetime,
     offset, until = None, day_bounds(selection.first, rules.zone)[0]
     for ordinal in range(selection.first.toordinal(), selection.last.toordinal() + 2):
         begins, ends = day_bounds(date.fromordinal(ordinal), rules.zone)
-        mine = (ordinal - _EPOCH) * _DAY - int(begins.timestamp()) // 60
+        mine = (ordinal - EPOCH) * _DAY - int(begins.timestamp()) // 60
         if offset is not None and mine != offset:
             yield until, offset
         offset, until = mine, min(ends, begins + timedelta(minutes=_DAY))
@@ -222,11 +226,12 @@ def _offsets(selection: Selection, rules: TimeRules) -> Iterator[tuple[datetime,
         yield until, offset
 
 
-def _chosen(query: Any, selection: Selection) -> Any:
+def _chosen(query: Any, selection: Selection, rules: TimeRules) -> Any:
     if selection.user_id is not None:
         query = query.where(Shift.user_id == selection.user_id)
     if selection.job_id is not None:
         query = query.where(Shift.job_id == selection.job_id)
     if selection.department is not None:
-        query = query.join(User, User.id == Shift.user_id).where(User.department == selection.department)
+        departments = Departments.read(selection.first)
+        query = query.where(departments.chosen(selection.department, rules.zone))
     return query

@@ -1,10 +1,9 @@
 """Hours by employee and day, week or month, with subtotals by department."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import select
@@ -12,6 +11,7 @@ from sqlalchemy import select
 from flask_app.clock import week_start
 from flask_app.models.database import db
 from flask_app.models.user import DEPARTMENTS, User, full_name
+from flask_app.reporting.departments import Departments
 from flask_app.reporting.hours import PersonDay, Selection, read_person_days
 from flask_app.reporting.report import (
     HOURS,
@@ -55,13 +55,11 @@ def hours_report(selection: Selection, rules: TimeRules, *, now: datetime, perio
     people = _people({day.user_id for day in days})
     meals = rules.has_meals
     columns = _columns(slots, selection, meals)
-    by_person = {user_id: list(group) for user_id, group in groupby(days, key=lambda day: day.user_id)}
-    sums = {user_id: _figures(mine, slot) for user_id, mine in by_person.items()}
     rows: list[Row] = []
-    for department, group in groupby(people, key=lambda person: person.department):
-        members = list(group)
-        together = _figures((day for member in members for day in by_person[member.id]), slot)
-        rows += _department(department, members, sums, together, slots, meals)
+    for code, theirs in _by_department(days, people, selection):
+        sums = [(people[user_id], _figures(mine, slot)) for user_id, mine in theirs]
+        together = _figures((day for _, mine in theirs for day in mine), slot)
+        rows += _department(code, sums, together, slots, meals)
     everything = _figures(days, slot)
     totals = ["All", None, None, *_cells(everything, slots, meals)]
     figures = [("People", WHOLE, len(people)), ("Worked", HOURS, everything.worked)]
@@ -85,14 +83,26 @@ def _columns(slots: Sequence[date], selection: Selection, meals: bool) -> list[C
     ]
 
 
+def _by_department(
+    days: Sequence[PersonDay], people: Mapping[int, Any], selection: Selection
+) -> Iterable[tuple[str, list[tuple[int, list[PersonDay]]]]]:
+    """Yield each department with its people's days, by name: whoever moved stands in both."""
+    departments = Departments.read(selection.first)
+    found: dict[str, dict[int, list[PersonDay]]] = defaultdict(lambda: defaultdict(list))
+    for day in days:
+        code = departments.on(day.user_id, day.day, people[day.user_id].department)
+        found[code][day.user_id].append(day)
+    for code in sorted(found):
+        yield code, [(user_id, found[code][user_id]) for user_id in people if user_id in found[code]]
+
+
 def _department(
-    code: str, members: Sequence[Any], sums: dict[int, Figures], together: Figures, slots: Sequence[date],
-    meals: bool,
-) -> Iterable[Row]:  # fmt: skip
+    code: str, sums: Sequence[tuple[Any, Figures]], together: Figures, slots: Sequence[date], meals: bool
+) -> Iterable[Row]:
     name = DEPARTMENTS.get(code, code)
-    for person in members:
+    for person, figures in sums:
         shown = full_name(person.first_name, person.last_name, person.told_apart_by)
-        cells = _cells(sums[person.id], slots, meals)
+        cells = _cells(figures, slots, meals)
         yield Row((shown, person.employee_number, name, *cells), {"person": person.id})
     yield Row((f"{name}, together", None, None, *_cells(together, slots, meals)), is_group=True)
 
@@ -110,13 +120,14 @@ def _cells(figures: Figures, slots: Sequence[date], meals: bool) -> list[int | N
     return [*days, figures.worked, *paid, figures.open, figures.assumed]
 
 
-def _people(ids: set[int]) -> Sequence[Any]:
+def _people(ids: set[int]) -> dict[int, Any]:
+    """Return people by id, in the order of names."""
     query = select(
         User.id, User.first_name, User.last_name, User.told_apart_by, User.department,
         User.employee_number,
     )  # fmt: skip
-    rows = db.session.execute(query.order_by(User.department, *User.by_name()))
-    return [row for row in rows if row.id in ids]
+    rows = db.session.execute(query.order_by(*User.by_name()))
+    return {row.id: row for row in rows if row.id in ids}
 
 
 def _length(selection: Selection) -> int:

@@ -15,6 +15,7 @@ from flask_app.models.job import ACTIVE, INACTIVE, Job
 from flask_app.models.shift import Shift, end_or_now
 from flask_app.models.shop_rules import Holiday
 from flask_app.models.types import clock_minutes, plain
+from flask_app.reporting.departments import Departments
 from flask_app.reporting.hours import Selection, as_date, pieces
 from flask_app.reporting.report import (
     DAY,
@@ -50,6 +51,16 @@ class Work:
     lately: int = 0
     first: date | None = None
     last: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentTotal:
+    """One department's share of a job: what people worked on it while they were in the department."""
+
+    department: str
+    shifts: int
+    people: int
+    minutes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +157,20 @@ def read_pace(today: date) -> Pace:
 
 def _is_working(day: date, off: Set[date]) -> bool:
     return day.weekday() < 5 and day not in off
+
+
+def job_totals(
+    job: Job, departments: Departments, rules: TimeRules, *, now: datetime
+) -> list[DepartmentTotal]:
+    """Return what each of all `departments` has worked on `job` up to `now`, by its code."""
+    minutes = clock_minutes(end_or_now(now)) - clock_minutes(Shift.started_at)
+    department = departments.of_shift(rules.zone).label("department")
+    each = select(department, Shift.user_id, minutes.label("minutes")).join(Shift.user)
+    shifts = each.where(Shift.job_id == job.id).subquery("shifts_of_job")
+    people = func.count(func.distinct(shifts.c.user_id))
+    query = select(shifts.c.department, func.count(), people, func.sum(shifts.c.minutes))
+    rows = db.session.execute(query.group_by(shifts.c.department)).all()
+    return sorted((DepartmentTotal(d, n, p, int(m)) for d, n, p, m in rows), key=lambda t: t.department)
 
 
 def burn_up(job: Job, rules: TimeRules, *, now: datetime) -> list[tuple[date, int]]:

@@ -14,6 +14,7 @@ from flask_app.models.job import Job
 from flask_app.models.shift import Shift, end_or_now
 from flask_app.models.types import clock_minutes
 from flask_app.models.user import DEPARTMENTS, User, full_name
+from flask_app.reporting.departments import Departments
 from flask_app.reporting.hours import (
     Selection,
     meals_by_shift,
@@ -127,8 +128,7 @@ def _chosen(query: Any, wanted: Wanted, rules: TimeRules) -> Any:
     if chosen.job_id is not None:
         query = query.where(Shift.job_id == chosen.job_id)
     if chosen.department is not None:
-        people = select(User.id).where(User.department == chosen.department)
-        query = query.where(Shift.user_id.in_(people))
+        query = query.where(Departments.read(chosen.first).chosen(chosen.department, zone))
     marks = {
         "edited": Shift.edited_at.is_not(None),
         "assumed": Shift.assumed_at.is_not(None),
@@ -137,10 +137,12 @@ def _chosen(query: Any, wanted: Wanted, rules: TimeRules) -> Any:
     return query.where(marks[wanted.only]) if wanted.only else query
 
 
-def _page(wanted: Wanted, rules: TimeRules, now: datetime, limit: int, offset: int) -> Iterable[Any]:
+def _page(
+    wanted: Wanted, rules: TimeRules, department: Any, now: datetime, limit: int, offset: int
+) -> Iterable[Any]:
     """Yield some shifts, each with its person, its job, and its id."""
     # First which shifts stand on the page: sorted with their notes they would go through a file on disk.
-    order = _order(wanted.sort, now)
+    order = _order(wanted.sort, department, now)
     page = _with_others(_chosen(select(Shift.id), wanted, rules), wanted)
     ids = page.order_by(*order).limit(limit).offset(offset or None).subquery("page")
     query = select(*_OF_SHIFT, *_OF_PERSON, *_OF_JOB, Shift.id).select_from(Shift)
@@ -149,7 +151,7 @@ def _page(wanted: Wanted, rules: TimeRules, now: datetime, limit: int, offset: i
     return ((row[:n], _person(row[n:m]), row[m:-1], row[-1]) for row in db.session.execute(query))
 
 
-def _all(wanted: Wanted, rules: TimeRules, now: datetime, has_meals: bool) -> Iterable[Any]:
+def _all(wanted: Wanted, rules: TimeRules, department: Any, now: datetime, has_meals: bool) -> Iterable[Any]:
     """Yield every shift by a cursor of the server, in chunks, each with its person, its job, and its meal.
 
     People and jobs are looked up: joined, the database would sort all of their texts.
@@ -163,16 +165,16 @@ def _all(wanted: Wanted, rules: TimeRules, now: datetime, has_meals: bool) -> It
     if has_meals:
         meals = meals_by_shift(wanted.selection, rules, now=now)
         query, meal = query.outerjoin(meals, meals.c.shift_id == Shift.id), meals.c.meal
-    query = query.add_columns(meal).order_by(*_order(wanted.sort, now))
+    query = query.add_columns(meal).order_by(*_order(wanted.sort, department, now))
     for *shift, meal in db.session.execute(query.execution_options(yield_per=_CHUNK)):
         if shift[0] in people and shift[1] in jobs:  # else it came after the file was begun
             yield shift, people[shift[0]], jobs[shift[1]], meal
 
 
 def _person(columns: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the cells of a line's person, from _OF_PERSON."""
+    """Return name, employee number and present department of a line's person, from _OF_PERSON."""
     first, last, apart, number, department = columns
-    return full_name(first, last, apart), number, DEPARTMENTS.get(department, department)
+    return full_name(first, last, apart), number, department
 
 
 def _with_others(query: Any, wanted: Wanted) -> Any:
@@ -185,13 +187,18 @@ def _rows(
 ) -> Iterable[Row]:
     """Yield some lines with their links, or all of them (limit None) with their meals."""
     is_page, this_minute = limit is not None, int(now.timestamp()) // 60
-    found = _all(wanted, rules, now, has_meals) if limit is None else _page(wanted, rules, now, limit, offset)
+    departments = Departments.read(wanted.selection.first)
+    how = (wanted, rules, departments.of_shift(rules.zone), now)
+    found = _all(*how, has_meals) if limit is None else _page(*how, limit, offset)
     day_of = lru_cache(_DAYS_KEPT)(lambda minute: rules.day_of(at_minute(minute)))
-    for shift, person, job, more in found:
+    for shift, (name, number, department), job, more in found:
         user_id, job_id, start, end, edited, assumed, note = shift
         worked = (max(this_minute, start) if end is None else end) - start  # as end_or_now() has it
+        day = day_of(start)
+        code = departments.on(user_id, day, department)
         cells: tuple[Any, ...] = (
-            day_of(start), *person, *job, start, end, worked, MARKED[end is None, assumed, edited], note,
+            day, name, number, DEPARTMENTS.get(code, code), *job, start, end, worked,
+            MARKED[end is None, assumed, edited], note,
         )  # fmt: skip
         if has_meals:
             meal = 0 if is_page else int(more or 0)  # MySQL's sums are decimals
@@ -199,14 +206,14 @@ def _rows(
         yield Row(cells, {"shift": more, "person": user_id, "job": job_id} if is_page else {})
 
 
-def _order(sort: str, now: datetime) -> list[Any]:
+def _order(sort: str, department: Any, now: datetime) -> list[Any]:
     """Return what to sort by; the latest shift comes first where that leaves a choice."""
     # As the index on the start has them: nothing is left to sort.
     by_start = [Shift.started_at, Shift.user_id, Shift.job_id, Shift.ended_at, Shift.id]
     latest = [column.desc() for column in by_start]
     columns: dict[str, list[Any]] = {
         "person": [*User.by_name()],
-        "department": [User.department],
+        "department": [department],
         "job": [Job.im_order, Job.id],
         "worked": [_worked(now)],
     }

@@ -10,6 +10,7 @@ from sqlalchemy import case, exists, func, or_, select
 from flask_app.clock import day_bounds
 from flask_app.models.database import db
 from flask_app.models.dismissal import Dismissal
+from flask_app.models.employment import Employment
 from flask_app.models.job import Job
 from flask_app.models.shift import Shift
 from flask_app.models.shop_rules import Holiday
@@ -127,7 +128,8 @@ def _people(day: date, also: set[int]) -> Sequence[Any]:
     active = (User.approved_at.is_not(None)) & (User.deleted_date.is_(None))
     columns = (
         User.id, User.first_name, User.last_name, User.told_apart_by, User.department, User.on_active_roster,
-        User.hire_date, User.leave_date, active.label("active"), WorkingWeek.on(day).label("weekdays"),
+        Employment.covers(day).label("employed"), active.label("active"),
+        WorkingWeek.on(day).label("weekdays"),
         exists(select(Holiday.day).where(Holiday.day == day)).label("holiday"),
     )  # fmt: skip
     query = select(*columns).order_by(*User.by_name())
@@ -144,11 +146,8 @@ def _person(row: Any, worked: dict[int, PersonDay], punches: dict[int, Any]) -> 
 
 
 def _is_expected(row: Any, day: date) -> bool:
-    employed = (row.hire_date is None or row.hire_date <= day) and (
-        row.leave_date is None or day <= row.leave_date
-    )
     works = works_on(USUAL if row.weekdays is None else row.weekdays, day) and not row.holiday
-    return bool(row.active and row.on_active_roster and employed and works)
+    return bool(row.active and row.on_active_roster and row.employed and works)
 
 
 def _departments(

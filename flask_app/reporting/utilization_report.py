@@ -7,6 +7,7 @@ of their own is measured by that: three days a week are fully used at 19.5 hours
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -15,10 +16,13 @@ from sqlalchemy import func, select
 
 from flask_app.models.database import db
 from flask_app.models.dated import Dated
+from flask_app.models.employment import Days, Employment
 from flask_app.models.shop_rules import Holiday
 from flask_app.models.user import DEPARTMENTS, User, full_name
 from flask_app.models.working_week import USUAL, WorkingWeek, works_on
+from flask_app.reporting.departments import Departments
 from flask_app.reporting.hours import (
+    EPOCH,
     Selection,
     Unsettled,
     person_days,
@@ -38,6 +42,7 @@ from flask_app.reporting.report import (
 )
 from flask_app.reporting.timesheet import TimeRules
 
+Whose = tuple[int, str | None]  # a person, and a department of somebody who moved
 POSSIBLE_MINUTES = 390  # a working day's 6.5 hours
 _SUMMED = ("shifts", "minutes", "possible", "meal", "open", "assumed")
 BANDS = (("over", 100.0), ("good", 80.0), ("fair", 50.0))  # over: more than; the others: at least
@@ -57,14 +62,12 @@ def quarterly_report(
     selection: Selection, rules: TimeRules, *, now: datetime, period: str, sort: str = ""
 ) -> Report:
     """Return everybody who has hours in the range, and everybody on the roster who could have."""
-    worked = _worked(selection, rules, now)
+    possible = Possible.read(selection, today=rules.day_of(now))
+    departments = Departments.read(selection.first)
+    worked = _worked(selection, rules, departments, now)
     meals = rules.has_meals
-    weeks = WorkingWeek.by_person()
-    possible = Possible(selection, today=rules.day_of(now), weeks=weeks)
-    unsettled = _unsettled(selection, rules, now)
-    lines = [
-        _line(person, worked.get(person.id), unsettled[person.id], possible) for person in _people(selection)
-    ]
+    lines = [line for person in _people() for line in _lines(person, worked, possible, departments, rules)]
+    lines = [line for line in lines if selection.department in (None, line["department"])]
     lines = [line for line in lines if line["shifts"] or (line["expected"] and line["possible"])]
     columns = _columns(meals)
     sums = _together("All", lines)
@@ -88,67 +91,105 @@ def _columns(meals: bool) -> list[Column]:
     return [*columns, *UNSETTLED_COLUMNS]
 
 
+@dataclass(frozen=True, slots=True)
 class Possible:
-    """The days of a range on which people could have worked: up to today, without the shop's holidays."""
+    """The days on which people could have worked: `open` ones up to today, without the shop's holidays;
+    `usual` are those of Monday to Friday."""
 
-    def __init__(self, selection: Selection, *, today: date, weeks: Mapping[int, Dated[int]]) -> None:
+    open: Sequence[date]
+    usual: Sequence[date]
+    weeks: Mapping[int, Dated[int]]
+    employments: Mapping[int, Sequence[Days]]
+
+    @classmethod
+    def read(cls, selection: Selection, *, today: date) -> "Possible":
         last = min(selection.last, today)
         off = {holiday.day for holiday in Holiday.between(selection.first, last)}
         count = max(0, (last - selection.first).days + 1)
-        days = (selection.first + timedelta(n) for n in range(count))
-        self.open = [day for day in days if day not in off]
-        self.usual = [day for day in self.open if works_on(USUAL, day)]
-        self._weeks = weeks
+        days = [selection.first + timedelta(n) for n in range(count)]
+        opened = [day for day in days if day not in off]
+        usual = [day for day in opened if works_on(USUAL, day)]
+        return cls(opened, usual, WorkingWeek.by_person(), Employment.by_person())
 
-    def days_of(self, user_id: int, first: date | None, last: date | None) -> list[date]:
-        """Return the days on which somebody who was employed from `first` to `last` could have worked."""
-        days, week = self.usual, self._weeks.get(user_id)
-        if week is not None:
-            days = [day for day in self.open if works_on(week.on(day), day)]
-        if first is None and last is None:
+    def days_of(self, person: Any, rules: TimeRules) -> Sequence[date]:
+        """Return the days on which somebody could have worked: while employed, in the own week."""
+        week = self.weeks.get(person.id)
+        days = [day for day in self.open if works_on(week.on(day), day)] if week else self.usual
+        spans = self.employments.get(person.id) or [(person.hire_date, person.leave_date)]
+        if person.deleted_date is not None and spans[-1][1] is None:  # left without a last day
+            spans = [*spans[:-1], (spans[-1][0], rules.day_of(person.deleted_date))]
+        if spans == [(None, None)]:
             return days
-        return [day for day in days if (first or date.min) <= day <= (last or date.max)]
+        return [day for day in days if any(_within(day, span) for span in spans)]
 
 
-def _worked(selection: Selection, rules: TimeRules, now: datetime) -> dict[int, Any]:
+def _within(day: date, span: Days) -> bool:
+    return (span[0] or date.min) <= day <= (span[1] or date.max)
+
+
+def _worked(
+    selection: Selection, rules: TimeRules, departments: Departments, now: datetime
+) -> dict[Whose, Any]:
+    """Return (shifts, minutes, meal, minutes of open shifts, minutes of assumed ends)."""
+    unsettled = _unsettled(selection, rules, departments, now)
     days = person_days(selection, rules, now=now)
-    query = select(
-        days.c.user_id, func.sum(days.c.shifts), func.sum(days.c.minutes), func.sum(days.c.meal)
-    ).group_by(days.c.user_id)
-    return {row[0]: row for row in db.session.execute(query)}
+    moved = departments.of_day(days.c.user_id, days.c.day, EPOCH).label("moved")
+    each = select(days, moved).subquery("each_day")
+    sums = (func.sum(each.c[name]) for name in ("shifts", "minutes", "meal"))
+    query = select(each.c.user_id, each.c.moved, *sums).group_by(each.c.user_id, each.c.moved)
+    found = {(row[0], row[1]): row[2:] for row in db.session.execute(query)}
+    return {whose: (*sums, *unsettled[whose]) for whose, sums in found.items()}
 
 
-def _unsettled(selection: Selection, rules: TimeRules, now: datetime) -> Mapping[int, tuple[int, int]]:
-    """Return (minutes of open shifts, minutes of assumed ends) of each person."""
-    by_person: dict[int, list[Unsettled]] = defaultdict(list)
+def _unsettled(
+    selection: Selection, rules: TimeRules, departments: Departments, now: datetime
+) -> Mapping[Whose, tuple[int, int]]:
+    """Return (minutes of open shifts, minutes of assumed ends)."""
+    by_whom: dict[Whose, list[Unsettled]] = defaultdict(list)
     for shift in read_unsettled(selection, rules, now=now):
-        by_person[shift.user_id].append(shift)
-    sums = {user_id: unsettled_minutes(shifts) for user_id, shifts in by_person.items()}
+        stays = departments.movers.get(shift.user_id)
+        by_whom[shift.user_id, stays.on(shift.day) if stays else None].append(shift)
+    sums = {whose: unsettled_minutes(shifts) for whose, shifts in by_whom.items()}
     return defaultdict(lambda: (0, 0), sums)
 
 
-def _people(selection: Selection) -> Sequence[Any]:
+def _people() -> Sequence[Any]:
     active = User.approved_at.is_not(None) & User.deleted_date.is_(None)
     query = select(
         User.id, User.first_name, User.last_name, User.told_apart_by, User.name_key, User.department,
         User.employee_number,
-        User.hire_date, User.leave_date,
+        User.hire_date, User.leave_date, User.deleted_date,
         (active & User.on_active_roster).label("expected"),
     )  # fmt: skip
-    if selection.department is not None:
-        query = query.where(User.department == selection.department)
     return db.session.execute(query.order_by(*User.by_name())).all()
 
 
-def _line(person: Any, worked: Any, unsettled: tuple[int, int], possible: Possible) -> dict[str, Any]:
-    mine = possible.days_of(person.id, person.hire_date, person.leave_date)
-    _, shifts, minutes, meal = worked or (0, 0, 0, 0)
+def _lines(
+    person: Any,
+    worked: Mapping[Whose, Any],
+    possible: Possible,
+    departments: Departments,
+    rules: TimeRules,
+) -> Iterable[dict[str, Any]]:
+    """Yield a person's line; of somebody who moved one for each department."""
+    mine = possible.days_of(person, rules)
+    if person.id not in departments.movers:
+        yield _line(person, person.department, worked.get((person.id, None)), len(mine))
+        return
+    stays = departments.movers[person.id]
+    for code in dict.fromkeys(stays.values):
+        here = sum(stays.on(day) == code for day in mine)
+        yield _line(person, code, worked.get((person.id, code)), here)
+
+
+def _line(person: Any, department: str, worked: Any, days: int) -> dict[str, Any]:
+    shifts, minutes, meal, is_open, assumed = worked or (0, 0, 0, 0, 0)
     return {
         "id": person.id, "key": person.name_key,
         "name": full_name(person.first_name, person.last_name, person.told_apart_by),
-        "department": person.department, "expected": person.expected, "shifts": int(shifts),
+        "department": department, "expected": person.expected, "shifts": int(shifts),
         "minutes": int(minutes), "meal": int(meal), "number": person.employee_number,
-        "possible": POSSIBLE_MINUTES * len(mine), "open": unsettled[0], "assumed": unsettled[1],
+        "possible": POSSIBLE_MINUTES * days, "open": is_open, "assumed": assumed,
     }  # fmt: skip
 
 

@@ -2,14 +2,16 @@
 
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask_app.models.audit import ADDED, CHANGED, USER, Audit
+from flask_app.models.database import db
+from flask_app.models.department_stay import BEGINNING, DepartmentStay
 from flask_app.models.errors import ValidationError
 from flask_app.models.login_attempt import LoginAttempt
 from flask_app.models.shift import Shift
-from flask_app.models.user import ADMINISTRATIVE, Hashed, User
+from flask_app.models.user import ADMINISTRATIVE, DEPARTMENTS, Hashed, User
 from flask_app.timeclock import ledger
 from flask_app.timeclock.entries import Actor
 from flask_app.timeclock.shift_rules import PunchRules
@@ -40,11 +42,55 @@ def add(values: Mapping[str, Any], *, by: User | None, at: datetime) -> User:
     return user
 
 
-def edit(person: User, values: Mapping[str, Any], *, by: User, at: datetime) -> None:
-    """Change some of somebody's fields. Raises ValidationError."""
+def edit(person: User, values: Mapping[str, Any], *, by: User, at: datetime, today: date) -> None:
+    """Change some of somebody's fields; another department holds from `today` on. Raises ValidationError."""
     before = _locked(person)
     person.edit(values, at=at)
+    if person.department != before["department"]:
+        DepartmentStay.put(person, person.department, today)
     _write_down(CHANGED, person, before, by=by, at=at)
+
+
+def move(person: User, department: str, day: date, *, by: User, at: datetime, today: date) -> None:
+    """Let somebody be in a department from a day on, until the next move. Raises ValidationError."""
+    if department not in DEPARTMENTS:
+        raise ValidationError({"department": "Choose a department."})
+    if not BEGINNING < day <= today:
+        raise ValidationError({"from_day": "Move people on the day itself, or for days that are over."})
+    before = _locked(person)
+    DepartmentStay.put(person, department, day)
+    _settle_department(person, before, (None, _moved(department, day)), by=by, at=at, today=today)
+
+
+def take_move_back(person: User, day: date, *, by: User, at: datetime, today: date) -> bool:
+    """Let somebody stay where they were before the move of that day. Return False if there was none."""
+    before = _locked(person)
+    code = DepartmentStay.of(person).on(day)
+    if not DepartmentStay.remove(person, day):
+        return False
+    _settle_department(person, before, (_moved(code, day), None), by=by, at=at, today=today)
+    return True
+
+
+def _settle_department(
+    person: User,
+    before: dict[str, object],
+    moved: tuple[str | None, str | None],
+    *,
+    by: User,
+    at: datetime,
+    today: date,
+) -> None:
+    """Let the person be now where the moves say, and write the move down."""
+    person.move(DepartmentStay.of(person).on(today))
+    person.updated_at = at
+    db.session.flush()
+    changes = {field: (before.get(field), value) for field, value in _seen(person).items()}
+    _record(person, {**changes, "moved": moved}, by=by, at=at, reason="")
+
+
+def _moved(code: str, day: date) -> str:
+    return f"{DEPARTMENTS.get(code, code)} from {day:%m/%d/%Y}"
 
 
 def set_roster(person: User, on: bool, *, by: User, at: datetime) -> None:
@@ -54,15 +100,29 @@ def set_roster(person: User, on: bool, *, by: User, at: datetime) -> None:
     _write_down(CHANGED, person, before, by=by, at=at)
 
 
-def activate(person: User, *, by: User, at: datetime) -> None:
+def activate(person: User, *, by: User, at: datetime, today: date) -> None:
+    """Let somebody in. Whoever left before `today` and comes back begins another employment on it."""
     before = _locked(person)
+    if person.deleted_date is not None and person.leave_date is not None:
+        if person.leave_date < today:
+            person.hire_date = today
+        person.leave_date = None
     person.activate(at=at)
+    db.session.flush()
     _write_down(CHANGED, person, before, by=by, at=at)
 
 
-def deactivate(person: User, *, by: User, at: datetime, rules: PunchRules) -> Shift | None:
-    """Keep somebody out from now on. Return the shift that this ended, if they were on the clock."""
+def deactivate(
+    person: User, *, by: User, at: datetime, rules: PunchRules, last_day: date | None = None
+) -> Shift | None:
+    """Keep somebody out from now on, with a last day of work (None: the one that is known, if one is).
+
+    Return the shift that this ended, if they were on the clock. Raises ValidationError.
+    """
     before = _locked(person)
+    if last_day and person.hire_date and last_day < person.hire_date:
+        raise ValidationError({"last_day": "The last day of work is before the first."})
+    person.leave_date = last_day or person.leave_date
     person.deactivate(at=at)
     shift = Shift.open_of(person)
     if shift:

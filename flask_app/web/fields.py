@@ -160,6 +160,15 @@ class TimeOfDay(Field):
         return f"{value:%H:%M}" if value else ""
 
 
+class Whole(Field):
+    """A whole number."""
+
+    def read(self, text: str) -> int:
+        if not text.isdecimal() or not text.isascii() or len(text) > 9:
+            raise ValueError("Fill in a whole number such as 30.")
+        return int(text)
+
+
 class Hours(Field):
     """A length of time in hours: 12.5 or 12:30."""
 

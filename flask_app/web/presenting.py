@@ -7,12 +7,13 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-from flask import Flask, request, url_for
+from flask import Flask, g, request, url_for
 
 from flask_app.clock import at_minute, day_bounds
 from flask_app.config import settings
 from flask_app.im_number import order_key
-from flask_app.models import db
+from flask_app.models import TimeRule, db
+from flask_app.models.department_stay import BEGINNING
 from flask_app.models.user import DEPARTMENTS
 from flask_app.models.working_week import words_of
 from flask_app.reporting.report import mark_words
@@ -107,10 +108,23 @@ def tab_of(endpoint: str | None) -> str:
     return special.get(endpoint or "") or tabs.get(part, "office")
 
 
+def clock_rules() -> TimeRules:
+    """Return how this shop counts minutes and days: its time rules without the meals, which are read."""
+    return TimeRules(settings().shop_timezone)
+
+
 def time_rules() -> TimeRules:
-    """Return how this shop counts its hours."""
-    config = settings()
-    return TimeRules(config.shop_timezone, MealRule(config.meal_minutes, config.meal_after))
+    """Return how this shop counts its hours, each meal rule with the day from which it holds."""
+    if "time_rules" not in g:
+        config = settings()
+        # Until the first rule is written down (at the start, or by `db upgrade`) the environment's holds.
+        first = MealRule(config.meal_minutes, config.meal_after)
+        rules = [(rule.from_day, MealRule(rule.meal_minutes, rule.meal_after)) for rule in TimeRule.all()]
+        if rules and rules[0][0] == BEGINNING:
+            first = rules.pop(0)[1]
+        g.time_rules = TimeRules(config.shop_timezone, first, tuple(rules))
+    found: TimeRules = g.time_rules
+    return found
 
 
 def punch_rules() -> PunchRules:

@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 
 from flask_app.models import Job, Shift, User, committing, db
-from flask_app.models.shift import DepartmentTotal
+from flask_app.reporting.departments import Departments
+from flask_app.reporting.jobs_report import DepartmentTotal, job_totals
 from flask_app.reporting.timesheet import TimeRules, Timesheet
 from flask_app.timeclock.shift_rules import CLOCK_SLACK, AlreadyOn, JobClosed, PunchRefused
 from tests import shop as builders
@@ -15,6 +16,7 @@ from tests.conftest import NOW, Cast
 
 pytestmark = pytest.mark.usefixtures("app_context")
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+RULES = TimeRules(NOW.tzinfo)
 Punch = Callable[..., Shift]
 
 
@@ -212,7 +214,7 @@ def test_a_jobs_totals_are_those_of_its_shifts(cast, desk, doors):
     worked(cast, desk, at=start + HOUR, minutes=None, who="luis")
     now = start + 4 * HOUR
     job = db.session.get_one(Job, desk)
-    totals = Shift.job_totals(job, now=now)
+    totals = job_totals(job, Departments.read(), RULES, now=now)
     assert totals == [DepartmentTotal("CNC_SHOP", 1, 1, 180), DepartmentTotal("CUT_SHOP", 2, 1, 120)]
     shown = Timesheet(Shift.on_job(job, limit=99), rules=TimeRules(now.tzinfo), now=now)
     assert sum(total.minutes for total in totals) == shown.minutes
@@ -220,12 +222,19 @@ def test_a_jobs_totals_are_those_of_its_shifts(cast, desk, doors):
 
 def test_a_shift_from_a_clock_ahead_of_ours_takes_nothing_from_the_total(cast, desk):
     worked(cast, desk, at=NOW + MINUTE, minutes=None)
-    assert [total.minutes for total in Shift.job_totals(db.session.get_one(Job, desk), now=NOW)] == [0]
+    assert [
+        total.minutes
+        for total in job_totals(db.session.get_one(Job, desk), Departments.read(), RULES, now=NOW)
+    ] == [0]
 
 
 def test_a_job_without_shifts_has_no_totals(desk):
     job = db.session.get_one(Job, desk)
-    assert (Shift.job_totals(job, now=NOW), Shift.on_job(job, limit=9), Shift.open_on(job)) == ([], [], [])
+    assert (
+        job_totals(job, Departments.read(), RULES, now=NOW),
+        Shift.on_job(job, limit=9),
+        Shift.open_on(job),
+    ) == ([], [], [])
 
 
 def test_who_is_on_the_clock_is_who_has_not_punched_out(cast, desk, doors):

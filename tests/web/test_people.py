@@ -200,11 +200,12 @@ def test_deactivating_keeps_out_and_punches_out(app, grace, cast, add_job):
     with app.app_context():
         luis, job = db.session.get_one(User, cast.luis), db.session.get_one(Job, job_id)
         punch_in(luis, job, NOW)
-    page = grace.post(f"/deactivate/user/{cast.luis}", follow_redirects=True)
+    form = {"last_day": "2026-11-20"}
+    page = grace.post(f"/deactivate/user/{cast.luis}", data=form, follow_redirects=True)
     assert "Luis Romero is deactivated and was punched out of 4512." in page.text
     with app.app_context():
         entity = {row.entity: row for row in Audit.search(Wanted(person_id=cast.luis), limit=9)}
-    assert entity["user"].changes == {"active": ["yes", "no"]}
+    assert entity["user"].changes == {"active": ["yes", "no"], "leave_date": [None, "2026-11-20"]}
     assert "deactivated" in entity["shift"].reason
     assert enter(app, "luis@shop.example") == 401
     with app.app_context():

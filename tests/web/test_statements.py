@@ -43,13 +43,17 @@ PAGES = (
 MOST = {
     "/dashboard": 12,
     "/jobs?q=4": 8,
-    "/my/hours": 6,
+    "/my/hours": 7,
     "/manage_users": 4,
-    "/reports/jobs/{job}": 9,
-    "/reports/quarterly": 8,  # one for what is open or assumed
-    "/todays_activity": 9,
+    "/show/job/{job}": 8,
+    # Meal rules by their days; of whoever moved, the departments by theirs.
+    "/reports/shifts?preset=month": 9,
+    "/reports/hours?preset=month": 9,
+    "/reports/jobs/{job}": 10,
+    "/reports/quarterly": 11,  # one for what is open or assumed; working days and employments
+    "/todays_activity": 10,
     "/sync": 13,  # four for what waits for an admin, one for the polls
-    "/end_of_day": 9,
+    "/end_of_day": 10,
 }  # fmt: skip
 
 

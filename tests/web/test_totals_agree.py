@@ -14,9 +14,10 @@ from sqlalchemy import insert, select
 
 from flask_app.models import Job, Shift, User, db
 from flask_app.models.types import plain
+from flask_app.reporting.departments import Departments
 from flask_app.reporting.hours import Selection, timesheet_of
 from flask_app.reporting.hours_report import hours_report
-from flask_app.reporting.jobs_report import jobs_report
+from flask_app.reporting.jobs_report import job_totals, jobs_report
 from flask_app.reporting.report import HOURS, TEXT, Column, Report, Row, Section
 from flask_app.reporting.shifts_report import Wanted, shifts_report
 from flask_app.reporting.timesheet import MealRule, TimeRules, Timesheet
@@ -69,7 +70,7 @@ def test_every_report_tells_what_the_timesheet_tells(app_context, shop, drawn, r
     shifts = shifts_report(Wanted(selection), rule, **how)
     hours = hours_report(selection, rule, **how)
     quarterly = quarterly_report(selection, rule, **how)
-    by_job = [Shift.job_totals(db.session.get_one(Job, job), now=NOW) for job in jobs]
+    by_job = [job_totals(db.session.get_one(Job, job), Departments.read(), rule, now=NOW) for job in jobs]
     mine = [timesheet_of(db.session.get_one(User, who), FIRST, LAST, rule, now=NOW) for who in people]
     worked = {
         "shifts": {label: value for label, _, value in shifts.figures}["Worked"],
