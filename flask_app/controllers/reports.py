@@ -1,6 +1,8 @@
 """The reports: the same object becomes a page, a print view, a CSV or a workbook."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -16,6 +18,7 @@ from flask_app.reporting.jobs_report import (
     Work,
     burn_up,
     figures_of,
+    job_days,
     job_totals,
     jobs_report,
     read_pace,
@@ -23,7 +26,8 @@ from flask_app.reporting.jobs_report import (
 )
 from flask_app.reporting.report import MARK_WORDS, Report
 from flask_app.reporting.shifts_report import ONLY, Wanted, shifts_report
-from flask_app.reporting.utilization_report import quarterly_report
+from flask_app.reporting.timesheet import Day
+from flask_app.reporting.utilization_report import possible_report, quarterly_report
 from flask_app.web import charts
 from flask_app.web.access import admin_required, job_or_404
 from flask_app.web.exports import as_csv, as_xlsx, file_name
@@ -69,21 +73,36 @@ def shifts() -> ResponseReturnValue:
     wanted = Wanted(selection, only if only in ONLY else "", _sort("-start"))
     only_lines = request.args.get("format") == "csv" and not request.args.get("subtotals")
     report = shifts_report(wanted, time_rules(), now=now(), period=days.words, sums=not only_lines)
-    why = None
-    if selection.user_id and selection.first == selection.last and selection.job_id is None:
-        why = _why(selection)
-    return _answer(
-        report, "reports/shifts.html", f"shifts {days.first} to {days.last}", problem, days, why=why
-    )
+    adds_up = [] if selection.job_id is not None or wanted.only else _adds_up(selection)
+    name = f"shifts {days.first} to {days.last}"
+    return _answer(report, "reports/shifts.html", name, problem, days, adds_up=adds_up)
 
 
-def _why(selection: Selection) -> str | None:
-    """Return how one person's day adds up."""
-    person = User.numbered(str(selection.user_id))
+def _adds_up(selection: Selection) -> Sequence[Day[Shift]]:
+    """Return the days of which one person's hours are the sum; none for more than one person."""
+    person = User.numbered(str(selection.user_id)) if selection.user_id else None
     if person is None:
-        return None
+        return []
     sheet = timesheet_of(person, selection.first, selection.last, time_rules(), now=now())
-    return sheet.days[0].why if sheet.days else None
+    if selection.department is None:
+        return sheet.days
+    departments = Departments.read(selection.first)
+    present = person.department
+    return [d for d in sheet.days if departments.on(person.id, d.date, present) == selection.department]
+
+
+@bp.get("/reports/possible")
+@admin_required
+def possible() -> ResponseReturnValue:
+    """The days that one person's possible hours are made of."""
+    person = User.numbered(request.args.get("person", ""))
+    if person is None:
+        return redirect(url_for("reports.quarterly"))
+    days, problem = _range("quarter")
+    selection = _selection(days, job=False)
+    report = possible_report(selection, person, time_rules(), now=now(), period=days.words)
+    name = f"possible hours {days.first} to {days.last}"
+    return _answer(report, "reports/possible.html", name, problem, days)
 
 
 @bp.get("/reports/hours")
@@ -131,10 +150,18 @@ def job(job_id: int) -> ResponseReturnValue:
     totals = job_totals(found, Departments.read(), rules, now=now())
     work = read_work(pace, rules, now=now(), of=Shift.job_id == found.id).get(found.id, Work())
     figures = figures_of(found.estimated_hours, work, pace)
+    lately = job_days(found, pace.days[0], today() - timedelta(days=1), rules, now=now())
     labels = [start.strftime("%m/%d") for start, _ in weeks]
     chart = charts.line_chart(labels, [minutes / 60 for _, minutes in weeks], found.estimated_hours)
     return render_template(
-        "reports/job.html", job=found, weeks=weeks, chart=chart, totals=totals, figures=figures
+        "reports/job.html",
+        job=found,
+        weeks=weeks,
+        chart=chart,
+        totals=totals,
+        figures=figures,
+        lately=lately,
+        until=today(),
     )
 
 

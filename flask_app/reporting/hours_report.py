@@ -77,8 +77,8 @@ def _columns(slots: Sequence[date], selection: Selection, meals: bool) -> list[C
         Column("Employee number", in_files=True),
         Column("Department"),
         *(Column(_label(span[0], selection), HOURS, link="span", span=span) for span in spans),
-        Column("Worked", HOURS),
-        *([Column("Meal", HOURS), Column("Paid", HOURS)] if meals else []),
+        Column("Worked", HOURS, link="range"),
+        *([Column("Meal", HOURS, link="range"), Column("Paid", HOURS, link="range")] if meals else []),
         *UNSETTLED_COLUMNS,
     ]
 
@@ -103,8 +103,9 @@ def _department(
     for person, figures in sums:
         shown = full_name(person.first_name, person.last_name, person.told_apart_by)
         cells = _cells(figures, slots, meals)
-        yield Row((shown, person.employee_number, name, *cells), {"person": person.id})
-    yield Row((f"{name}, together", None, None, *_cells(together, slots, meals)), is_group=True)
+        yield Row((shown, person.employee_number, name, *cells), {"person": person.id, "department": code})
+    cells = _cells(together, slots, meals)
+    yield Row((f"{name}, together", None, None, *cells), {"department": code}, is_group=True)
 
 
 def _figures(days: Iterable[PersonDay], slot: Callable[[date], date]) -> Figures:

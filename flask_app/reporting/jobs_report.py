@@ -173,6 +173,13 @@ def job_totals(
     return sorted((DepartmentTotal(d, n, p, int(m)) for d, n, p, m in rows), key=lambda t: t.department)
 
 
+def job_days(job: Job, first: date, last: date, rules: TimeRules, *, now: datetime) -> list[tuple[date, int]]:
+    """Return the job's worked minutes of each day from `first` to `last` on which somebody worked on it."""
+    piece = pieces(Selection(first, last, job_id=job.id), rules, now=now)
+    query = select(piece.c.day, func.sum(piece.c.minutes)).group_by(piece.c.day).order_by(piece.c.day)
+    return [(as_date(day), int(minutes)) for day, minutes in db.session.execute(query)]
+
+
 def burn_up(job: Job, rules: TimeRules, *, now: datetime) -> list[tuple[date, int]]:
     """Return the job's worked minutes week by week, added up; weeks without work between stand too."""
     first = db.session.scalar(select(func.min(Shift.started_at)).where(Shift.job_id == job.id))

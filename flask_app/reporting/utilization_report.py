@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from flask_app.clock import week_start
 from flask_app.models.database import db
 from flask_app.models.dated import Dated
 from flask_app.models.employment import Days, Employment
@@ -30,6 +31,7 @@ from flask_app.reporting.hours import (
     unsettled_minutes,
 )
 from flask_app.reporting.report import (
+    DAY,
     HOURS,
     PERCENT,
     UNSETTLED_COLUMNS,
@@ -84,8 +86,9 @@ def _columns(meals: bool) -> list[Column]:
     columns = [
         Column("Employee", sort="person", link="range"), Column("Employee number", in_files=True),
         Column("Department", sort="department"),
-        Column("Total Shifts", WHOLE), Column("Total Hours", HOURS, sort="worked"),
-        Column("Possible Hours", HOURS), Column("Utilization %", PERCENT, sort="utilization"),
+        Column("Total Shifts", WHOLE), Column("Total Hours", HOURS, sort="worked", link="range"),
+        Column("Possible Hours", HOURS, link="possible"),
+        Column("Utilization %", PERCENT, sort="utilization"),
     ]  # fmt: skip
     columns += [Column("Meal", HOURS), Column("Paid", HOURS)] if meals else []
     return [*columns, *UNSETTLED_COLUMNS]
@@ -193,6 +196,29 @@ def _line(person: Any, department: str, worked: Any, days: int) -> dict[str, Any
     }  # fmt: skip
 
 
+def possible_report(
+    selection: Selection, person: User, rules: TimeRules, *, now: datetime, period: str
+) -> Report:
+    """Return what makes up a person's possible hours: the days on which work was possible, week by week."""
+    departments = Departments.read(selection.first)
+    days = [
+        day
+        for day in Possible.read(selection, today=rules.day_of(now)).days_of(person, rules)
+        if selection.department in (None, departments.on(person.id, day, person.department))
+    ]
+    columns = [
+        Column("Week of", DAY), Column("Days"), Column("Working days", WHOLE), Column("Possible", HOURS),
+    ]  # fmt: skip
+    rows = []
+    for monday, group in groupby(days, key=week_start):
+        mine = list(group)
+        names = ", ".join(f"{day:%a %m/%d}" for day in mine)
+        rows.append(Row((monday, names, len(mine), POSSIBLE_MINUTES * len(mine))))
+    totals = ["All", None, len(days), POSSIBLE_MINUTES * len(days)]
+    title = f"Possible hours of {person.name}"
+    return Report(title, period, [listed("Possible hours", columns, rows, totals)])
+
+
 def utilization(minutes: int, possible: int) -> float | None:
     """Return percent with one decimal, None where nothing was possible."""
     return round(100 * minutes / possible, 1) if possible else None
@@ -231,12 +257,14 @@ def _rows(lines: list[dict[str, Any]], meals: bool, sort: str) -> list[Row]:
         rows += [_row(line, meals) for line in mine]
         name = DEPARTMENTS.get(code, code)
         together = _cells(_together(f"{name}, together", mine), meals)
-        rows.append(Row(together, {"band": _band(mine)}, is_group=True))
+        rows.append(Row(together, {"department": code, "band": _band(mine)}, is_group=True))
     return rows
 
 
 def _row(line: Mapping[str, Any], meals: bool) -> Row:
-    return Row(_cells(line, meals), {"person": line["id"], "band": _band([line])})
+    return Row(
+        _cells(line, meals), {"person": line["id"], "department": line["department"], "band": _band([line])}
+    )
 
 
 def _band(lines: Sequence[Mapping[str, Any]]) -> str:

@@ -1,7 +1,7 @@
 """What every template can use: who is looking, the time, and how the shop writes it."""
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -39,6 +39,7 @@ def init_app(app: Flask) -> None:
         tab_of=tab_of,
         time_rules=time_rules,
         day_end=day_end,
+        week_end=week_end,
     )
     for present in (so_far, clock, stamp, stamp_text, day, hm, hours, iso):
         app.jinja_env.filters[present.__name__] = present
@@ -88,6 +89,11 @@ def hours(minutes: int) -> str:
 def iso(instant: datetime) -> str:
     """2026-11-23T12:02:00Z, for scripts and <time>"""
     return f"{instant.astimezone(UTC).isoformat()[:19]}Z"
+
+
+def week_end(monday: date) -> date:
+    """The Sunday of the week that begins on a Monday"""
+    return monday + timedelta(days=6)
 
 
 def day_end(value: date) -> datetime:

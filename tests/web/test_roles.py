@@ -54,6 +54,7 @@ TABLE = {
     ("GET", "/admin/rules/meals"): (OUT, NO, IN),
     ("POST", "/admin/rules/meals"): (OUT, NO, IN),
     ("POST", "/admin/rules/meals/remove"): (OUT, NO, IN),
+    ("GET", "/reports/possible"): (OUT, NO, IN),
     ("GET", "/sync"): (OUT, NO, IN),
     ("GET", "/sync/run/<int:run_id>"): (OUT, NO, IN),
     ("POST", "/sync/rehearsal"): (OUT, NO, IN),

@@ -49,7 +49,7 @@ MOST = {
     # Meal rules by their days; of whoever moved, the departments by theirs.
     "/reports/shifts?preset=month": 9,
     "/reports/hours?preset=month": 9,
-    "/reports/jobs/{job}": 10,
+    "/reports/jobs/{job}": 11,
     "/reports/quarterly": 11,  # one for what is open or assumed; working days and employments
     "/todays_activity": 10,
     "/sync": 13,  # four for what waits for an admin, one for the polls
