@@ -1,12 +1,13 @@
 """What the office does all day, in a real browser: the live board, a correction, a repair, a report."""
 
-from datetime import timedelta
+import re
+from datetime import date, timedelta
 
 import pytest
 from playwright.sync_api import expect
 
 from flask_app.clock import utc_now
-from flask_app.models import Job, Shift, User, committing, db
+from flask_app.models import Job, Shift, User, WorkingWeek, committing, db
 from flask_app.timeclock import ledger
 from flask_app.timeclock.clock_out import BY_ITSELF
 from tests.browser.conftest import DESKTOP, log_in
@@ -30,6 +31,31 @@ def punch(app, cast, add_job):
             return shift.id
 
     return work
+
+
+@pytest.fixture(autouse=True)
+def every_day(app, cast):
+    """People are expected on any weekday on which these tests are run."""
+    with app.app_context():
+        since = date(2000, 1, 1)
+        rows = [WorkingWeek(user_id=who, from_day=since, weekdays=127) for who in (cast.ana, cast.luis)]
+        committing(lambda: db.session.add_all(rows))
+
+
+def test_the_wall_changes_its_date_with_the_day(open_browser, cast):
+    wall = open_browser()
+    wall.clock.install()
+    log_in(wall, "ana")
+    wall.goto("/todays_activity?wall=1")
+
+    def tomorrow(route) -> None:
+        answer = route.fetch()
+        later = re.sub(r'data-day="[^"]+"', 'data-day="Fri 01/01/2027"', answer.text())
+        route.fulfill(response=answer, body=later)
+
+    wall.route("**/todays_activity?part=1*", tomorrow)
+    wall.clock.fast_forward("00:21")
+    expect(wall.get_by_text("Fri 01/01/2027")).to_be_visible()
 
 
 def test_the_board_keeps_up_by_itself_and_keeps_what_is_ticked(open_browser, punch):

@@ -1,5 +1,6 @@
 """What holds on every page: nobody is shut out by it, and it fits every screen."""
 
+import re
 from datetime import timedelta
 from uuid import uuid4
 
@@ -9,7 +10,7 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from flask_app.clock import utc_now
-from flask_app.models import Holiday, Job, Shift, SyncRun, User, committing, db
+from flask_app.models import Holiday, Job, Shift, SyncRun, TimeRule, User, committing, db
 from flask_app.models.sync_run import LEASE, SyncChange, SyncSkip, write_ledger
 from flask_app.timeclock import ledger
 from flask_app.timeclock.corrections import ask
@@ -26,7 +27,9 @@ PAGES = ("/dashboard", "/dashboard?q=nothing-like-it", "/dashboard?tab=inactive"
          "/show/job/{job}", "/manage_users", "/new/user", "/edit/user/{ana}", "/new/job", "/edit/job/{job}",
          "/sync", "/sync/run/{run}", "/sync/run/{failed}", "/no/such/page", "/account", "/todays_activity",
          "/todays_activity?wall=1", "/end_of_day", "/office", "/edit/shift/{shift}", "/new/shift",
-         "/admin/assign_shift", "/admin/audit", "/admin/rules", "/admin/corrections", "/admin/stale_shifts",
+         "/admin/assign_shift", "/admin/audit", "/admin/rules", "/admin/rules/meals",
+         "/employment/user/{ana}", "/reports/possible?person={ana}",
+         "/reports/shifts?preset=two_weeks&person={ana}", "/admin/corrections", "/admin/stale_shifts",
          "/my/corrections/new", "/reports", "/reports/shifts?preset=two_weeks", "/reports/hours?preset=month",
          "/reports/quarterly", "/reports/jobs", "/reports/jobs/{job}",
          "/reports/shifts?format=print")  # fmt: skip
@@ -176,6 +179,23 @@ def test_the_timer_runs_by_the_servers_clock(open_browser, busy_shop):
     expect(page.locator(".digits time")).to_have_text("1:00")
     page.clock.fast_forward("02:00:00")
     expect(page.locator(".digits time")).to_have_text("3:00")
+
+
+def test_meal_and_paid_grow_by_the_meal_rule(app, open_browser, cast, add_job):
+    job = add_job("4512")
+    with app.app_context():
+        committing(lambda: TimeRule.begin(30, 240))
+        punch_in(db.session.get_one(User, cast.ana), db.session.get_one(Job, job), utc_now())
+    page = open_browser()
+    page.clock.install()
+    log_in(page, "ana")
+    page.goto("/my/hours")
+    today = page.locator(".stats .card").first
+    expect(today).to_contain_text(re.compile(r"0:0\d h\s*− 0:00 meal = 0:0\d paid"))
+    page.clock.fast_forward("04:10:00")
+    expect(today).to_contain_text(re.compile(r"4:1\d h\s*− 0:1\d meal = 4:00 paid"))
+    page.clock.fast_forward("01:00:00")
+    expect(today).to_contain_text(re.compile(r"5:1\d h\s*− 0:30 meal = 4:4\d paid"))
 
 
 def test_a_search_that_fails_says_so_and_keeps_the_list(open_browser, busy_shop):
