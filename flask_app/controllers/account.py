@@ -39,7 +39,7 @@ def change() -> ResponseReturnValue:
     try:
         checked = _checked_password(form.old_password.data)
         if not is_right:
-            return _page(form), 422
+            return _page(form), form.code
         hashed = hash_password(form.password.data)
         committing(lambda: people.change_own_password(user, hashed, checked=checked, at=now()))
     except TooManyAttempts as refusal:
@@ -47,8 +47,8 @@ def change() -> ResponseReturnValue:
         return _page(form), 429
     except ValidationError as invalid:
         db.session.refresh(user)
-        status = form.refuse(invalid)
-        return _page(form), status
+        form.refuse(invalid)
+        return _page(form), form.code
     open_session(user, now=now())
     flash("Your new password is set. You're logged out everywhere else.", "success")
     return redirect(url_for("account.show"))

@@ -8,15 +8,16 @@ from flask.typing import ResponseReturnValue
 
 from flask_app.controllers.shift_office import overlap_sentence
 from flask_app.models import Job, User, committing
-from flask_app.models.audit import REASON_MAX
 from flask_app.models.errors import RuleViolation, ValidationError
-from flask_app.models.types import plain
 from flask_app.timeclock.assignment import AFTER, LEAVE, MOVE, START, Case, assign, checked_start, look
 from flask_app.timeclock.ledger import Overlaps
+from flask_app.timeclock.shift_rules import same_minute
 from flask_app.web.access import acting, admin_required
+from flask_app.web.drafts import draws_again
+from flask_app.web.forms import NOT_SAVED
 from flask_app.web.now import now
 from flask_app.web.presenting import stamp
-from flask_app.web.times import as_fields, from_fields
+from flask_app.web.shift_forms import AssignForm
 
 bp = Blueprint("assign", __name__)
 
@@ -27,33 +28,45 @@ REASON = "Assigned by an admin."
 @bp.get("/batch_assign_shifts")
 @admin_required
 def index() -> ResponseReturnValue:
-    form = {"job": request.args.get("job", ""), **as_fields("start", now())}
-    return _page(form, {}, set(request.args.getlist("person")))
+    job = Job.numbered(request.args["job"]) if request.args.get("job") else None
+    return _page(AssignForm(job=job, start=now()), set(request.args.getlist("person")))
 
 
 @bp.post("/admin/assign_shift")
 @bp.post("/batch_assign_shifts")
 @admin_required
+@draws_again
 def preview() -> ResponseReturnValue:
     """Show what would happen to each person, and do nothing."""
-    form, ticked = request.form, set(request.form.getlist("person"))
-    try:
-        job, at = _job_and_start()
-        people = [person for person in User.everybody() if str(person.id) in ticked]
-        if not people:
-            raise ValidationError({"person": "Tick the people first."})
-    except ValidationError as invalid:
-        return _page(form, invalid.problems, ticked), 422
-    cases = look(people, job, at)
+    form, ticked = AssignForm(request.form), set(request.form.getlist("person"))
+    people = [person for person in User.everybody() if str(person.id) in ticked]
+    if not _can_start(form) or not people:
+        nobody = "" if people or form.only_looks else "Tick the people first."
+        form.says = form.says or (NOT_SAVED if nobody else "")
+        return _page(form, ticked, nobody), form.code
+    job, at = form.job.data, _start_of(form)
     return render_template(
-        "assign/preview.html",
-        cases=cases,
-        job=job,
-        at=at,
-        form=form,
-        words=_WORDS,
+        "assign/preview.html", cases=look(people, job, at), job=job, at=at, form=form, words=_WORDS,
         case_sentence=case_sentence,
-    )
+    )  # fmt: skip
+
+
+def _can_start(form: AssignForm) -> bool:
+    """Whether shifts may begin as the form says; if not, the form says why."""
+    if not form.validate():
+        return False
+    try:
+        checked_start(form.job.data, _start_of(form), now=now())
+    except ValidationError as invalid:
+        form.refuse(invalid)
+        return False
+    return True
+
+
+def _start_of(form: AssignForm) -> datetime:
+    """Return when the shifts begin: in the minute that is running, at this very moment."""
+    at: datetime = form.start.data or now()
+    return now() if same_minute(at, now()) else at
 
 
 _WORDS = {
@@ -68,13 +81,12 @@ _WORDS = {
 @admin_required
 def start() -> ResponseReturnValue:
     """Do what was decided for each person; whoever punched meanwhile is left alone and named."""
-    reason = plain(request.form.get("reason", ""))[:REASON_MAX] or REASON
-    try:
-        job, at = _job_and_start()
-    except ValidationError as invalid:
-        flash(str(invalid), "error")
-        return redirect(url_for("assign.index"))
-    number, done = job.im_number, 0
+    form = AssignForm(request.form)
+    if not _can_start(form):
+        chosen = {name.removeprefix("choice-") for name in request.form if name.startswith("choice-")}
+        return _page(form, chosen), form.code
+    job, at, done = form.job.data, _start_of(form), 0
+    number, reason = job.im_number, form.reason.data or REASON
     for person in (person for person in User.everybody() if f"choice-{person.id}" in request.form):
         done += _start_one(person, job, at, reason)
     people = "person is" if done == 1 else "people are"
@@ -96,25 +108,9 @@ def _start_one(person: User, job: Job, at: datetime, reason: str) -> bool:
     return False
 
 
-def _job_and_start() -> tuple[Job, datetime]:
-    form = request.form
-    problems: dict[str, str] = {}
-    job = Job.numbered(form.get("job", ""))
-    if job is None:
-        problems["job"] = "There is no such job. Look at its IM number again."
-    try:
-        at = from_fields("start", form, was=now()) or now()
-    except ValueError as problem:
-        problems["start"] = str(problem)
-    if problems or job is None:
-        raise ValidationError(problems)
-    checked_start(job, at, now=now())
-    return job, at
-
-
-def _page(form: object, problems: dict[str, str], ticked: set[str]) -> str:
+def _page(form: AssignForm, ticked: set[str], nobody: str = "") -> str:
     people: Sequence[User] = [person for person in User.everybody() if person.is_active]
-    return render_template("assign/index.html", form=form, problems=problems, people=people, ticked=ticked)
+    return render_template("assign/index.html", form=form, people=people, ticked=ticked, nobody=nobody)
 
 
 def case_sentence(case: Case) -> str:

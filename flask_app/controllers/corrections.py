@@ -1,14 +1,13 @@
 """Workers ask for their hours to be corrected; admins answer."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_app.controllers.shift_office import problems_in_words
-from flask_app.models import Correction, Job, Shift, committing
-from flask_app.models.correction import FORGOT, MISSING, WRONG_JOB, WRONG_TIME
+from flask_app.controllers.shift_office import in_words, problems_in_words
+from flask_app.models import Correction, Shift, committing
+from flask_app.models.correction import FORGOT, WRONG_JOB, WRONG_TIME
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.timeclock import corrections as timeclock
 from flask_app.timeclock import ledger
@@ -20,35 +19,45 @@ from flask_app.web.access import (
     login_required,
     own_shift_or_403,
 )
+from flask_app.web.drafts import draws_again
 from flask_app.web.now import now, today
 from flask_app.web.parse import row_id
-from flask_app.web.presenting import clock
-from flask_app.web.times import as_fields, from_fields
+from flask_app.web.presenting import clock, clock_rules
+from flask_app.web.shift_forms import KINDS, CorrectionForm, MissingShiftForm, as_shown
 
 bp = Blueprint("corrections", __name__)
-
-KINDS = {FORGOT: "I forgot to punch out", WRONG_JOB: "It's the wrong job", WRONG_TIME: "A time is wrong"}
 
 
 @bp.get("/my/corrections/new")
 @login_required
 def ask() -> ResponseReturnValue:
     shift = _asked_shift()
-    form = _as_form(shift) if shift else {"start_day": today().isoformat(), "end_day": today().isoformat()}
-    kind = request.args.get("kind") or (
-        FORGOT if shift and (shift.assumed_at or shift.is_open) else WRONG_TIME
-    )
-    return _page(shift, {**form, "kind": kind}, {})
+    if shift is None:
+        missing = MissingShiftForm()
+        for moment in (missing.start, missing.end):
+            moment.show_day(today())
+        return _page(shift, missing)
+    usual = FORGOT if shift.assumed_at or shift.is_open else WRONG_TIME
+    form = CorrectionForm(None, as_shown(shift), kind=request.args.get("kind") or usual, note="")
+    form.note.data = ""  # the shift's own note is not the request's
+    if shift.is_open:
+        form.end.show_day(clock_rules().day_of(shift.started_at))
+    return _page(shift, form)
 
 
 @bp.post("/my/corrections/new")
 @login_required
+@draws_again
 def send() -> ResponseReturnValue:
-    shift, form = _asked_shift(), request.form
+    shift = _asked_shift()
+    form = CorrectionForm(request.form) if shift else MissingShiftForm(request.form)
+    if not form.validate():
+        return _page(shift, form), form.code
     try:
         committing(lambda: _ask(shift, form))
     except ValidationError as invalid:
-        return _page(shift, form, problems_in_words(invalid)), 422
+        form.refuse(in_words(invalid))
+        return _page(shift, form), form.code
     except RuleViolation as refusal:
         flash(str(refusal), "error")
         return redirect(url_for("shifts.hours"))
@@ -127,38 +136,15 @@ def _asked_shift() -> Shift | None:
     return shift
 
 
-def _ask(shift: Shift | None, form: Mapping[str, str]) -> Correction:
-    kind = form.get("kind", "") if shift else MISSING
-    problems: dict[str, str] = {} if kind in KINDS or not shift else {"kind": "Say what is wrong."}
-    times: dict[str, Any] = {
-        "start": shift.started_at if shift else None,
-        "end": shift.ended_at if shift else None,
-    }
-    for name in _ASKED.get(kind, ()):
-        try:
-            times[name] = from_fields(name, form, was=times[name])
-            if times[name] is None:
-                problems[name] = "Fill in the day and the time."
-        except ValueError as problem:
-            problems[name] = str(problem)
-    job = shift.job if shift and kind != WRONG_JOB else Job.numbered(form.get("job", ""))
-    if job is None:
-        problems["job"] = "There is no such job. Look at its IM number again."
-    if problems or job is None:
-        raise ValidationError(problems)
-    note = form.get("note", "")
-    return timeclock.ask(current_user(), kind, shift, times["start"], times["end"], job, note=note, at=now())
+def _ask(shift: Shift | None, form: MissingShiftForm) -> Correction:
+    """Ask for what the form says, and where it is about something else, for what the shift is."""
+    kind, job, start, end = form.asks_for, form.job.data, form.start.data, form.end.data
+    if shift:
+        job = job if kind == WRONG_JOB else shift.job
+        start = start if kind == WRONG_TIME else shift.started_at
+        end = shift.ended_at if kind == WRONG_JOB else end
+    return timeclock.ask(current_user(), kind, shift, start, end, job, note=form.note.data, at=now())
 
 
-_ASKED = {FORGOT: ("end",), WRONG_JOB: (), WRONG_TIME: ("start", "end"), MISSING: ("start", "end")}
-
-
-def _as_form(shift: Shift) -> dict[str, str]:
-    end = as_fields("end", shift.ended_at)
-    if not shift.ended_at:
-        end["end_day"] = as_fields("start", shift.started_at)["start_day"]
-    return {"job": shift.job.im_number, **as_fields("start", shift.started_at), **end}
-
-
-def _page(shift: Shift | None, form: Mapping[str, str], problems: dict[str, str]) -> str:
-    return render_template("corrections/new.html", shift=shift, form=form, problems=problems, kinds=KINDS)
+def _page(shift: Shift | None, form: MissingShiftForm) -> str:
+    return render_template("corrections/new.html", shift=shift, form=form)

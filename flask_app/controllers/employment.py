@@ -46,8 +46,8 @@ def department(user_id: int) -> ResponseReturnValue:
     try:
         committing(lambda: people.move(person, code, day, by=by, at=now(), today=today()))
     except ValidationError as invalid:
-        status = form.refuse(invalid)
-        return _page(user_or_404(user_id), move_form=form), status
+        form.refuse(invalid)
+        return _page(user_or_404(user_id), move_form=form), form.code
     flash(f"{person.name} is in {DEPARTMENTS[code]} from {day:%m/%d/%Y} on.", "success")
     return redirect(url_for("employment.show", user_id=person.id))
 

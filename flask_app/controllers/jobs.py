@@ -10,7 +10,6 @@ from flask_app.config import settings
 from flask_app.models import Job, Shift, SyncRun, committing
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.models.job import ACTIVE, INACTIVE
-from flask_app.models.shift import NOTE_MAX
 from flask_app.reporting.departments import Departments
 from flask_app.reporting.hours import timesheet_of
 from flask_app.reporting.jobs_report import job_totals
@@ -30,6 +29,7 @@ from flask_app.web.job_form import JobForm, NewJobForm
 from flask_app.web.now import now, today
 from flask_app.web.parse import page_number
 from flask_app.web.presenting import clock_rules
+from flask_app.web.shift_forms import PunchForm
 
 bp = Blueprint("jobs", __name__)
 
@@ -66,6 +66,14 @@ def search() -> ResponseReturnValue:
     return render_template("jobs/_results.html", **_board())
 
 
+@bp.get("/jobs/suggest")
+@login_required
+def suggest() -> ResponseReturnValue:
+    """The jobs that have the typed words, for the field of a job in a form."""
+    words = request.args.get("q", "")[:100]
+    return render_template("jobs/_suggestions.html", jobs=Job.suggestions(words) if words.strip() else ())
+
+
 def _board() -> dict[str, Any]:
     query, tab = request.args.get("q", "")[:200].strip(), request.args.get("tab", "active")
     status = INACTIVE if tab == "inactive" else ACTIVE
@@ -82,7 +90,11 @@ def _board() -> dict[str, Any]:
 @bp.get("/show/job/<int:job_id>")
 @login_required
 def show(job_id: int) -> ResponseReturnValue:
-    job = job_or_404(job_id)
+    return job_page(job_or_404(job_id), PunchForm())
+
+
+def job_page(job: Job, form: PunchForm) -> str:
+    """Return a job's page, with the form to punch in on it."""
     departments = Departments.read()
     totals = job_totals(job, departments, clock_rules(), now=now())
     count, total_minutes = sum(t.shifts for t in totals), sum(t.minutes for t in totals)
@@ -104,7 +116,7 @@ def show(job_id: int) -> ResponseReturnValue:
         shift_count=count,
         on_now=Shift.open_on(job),
         renumbering=renumbering_of(job) if current_user().is_admin else None,
-        note_max=NOTE_MAX,
+        form=form,
     )
 
 
@@ -131,12 +143,12 @@ def new() -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     form = NewJobForm(request.form)
     if not form.validate():
-        return _form_page(None, form), 422
+        return _form_page(None, form), form.code
     try:
         job = committing(lambda: Job.create(form.values, by=current_user(), at=now()))
     except ValidationError as invalid:
-        status = form.refuse(invalid)
-        return _form_page(None, form), status
+        form.refuse(invalid)
+        return _form_page(None, form), form.code
     flash(f"Job {job.im_number} is on the board.", "success")
     return redirect(url_for("jobs.show", job_id=job.id))
 
@@ -155,12 +167,12 @@ def update(job_id: int) -> ResponseReturnValue:
     job = job_or_404(job_id)
     form = JobForm(request.form, job)
     if not form.validate():
-        return _form_page(job, form), 422
+        return _form_page(job, form), form.code
     try:
         committing(lambda: job.edit(form.changes(job.lock()), by=current_user(), at=now()))
     except ValidationError as invalid:
-        status = form.refuse(invalid)
-        return _form_page(job_or_404(job_id), form), status
+        form.refuse(invalid)
+        return _form_page(job_or_404(job_id), form), form.code
     flash(f"Job {job.im_number} is saved.", "success")
     return redirect(local_path(request.form.get("next", "")) or url_for("jobs.show", job_id=job.id))
 

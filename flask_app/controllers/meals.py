@@ -31,8 +31,8 @@ def save() -> ResponseReturnValue:
     try:
         committing(lambda: _set(form))
     except ValidationError as invalid:
-        status = form.refuse(invalid)
-        return _page(form), status
+        form.refuse(invalid)
+        return _page(form), form.code
     flash(f"This rule holds from {form.from_day.data:%m/%d/%Y} on. Earlier days stay the same.", "success")
     return redirect(url_for("meals.index"))
 

@@ -51,12 +51,12 @@ def department() -> ResponseReturnValue:
         return redirect(url_for("rules.index"))
     form = DepartmentRuleForm(request.form, DepartmentRule.all()[code])
     if not form.validate():
-        return _page(asked=form, code=code), 422
+        return _page(asked=form, code=code), form.code
     try:
         committing(lambda: _change(code, form))
     except ValidationError as invalid:
-        status = form.refuse(invalid)
-        return _page(asked=form, code=code), status
+        form.refuse(invalid)
+        return _page(asked=form, code=code), form.code
     flash("The rule is saved. It holds from the next clock-out on.", "success")
     return redirect(url_for("rules.index"))
 
@@ -72,7 +72,7 @@ def _change(code: str, form: DepartmentRuleForm) -> None:
 def add_holiday() -> ResponseReturnValue:
     form, by = HolidayForm(request.form), current_user()
     if not form.validate():
-        return _page(holiday=form), 422
+        return _page(holiday=form), form.code
     day, name = form.day.data, form.name.data
     if committing(lambda: Holiday.add(day, name, by=by, now=now())):
         flash("The holiday is added.", "success")

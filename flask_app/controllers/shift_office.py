@@ -1,8 +1,6 @@
 """Admins correct hours: change a shift, take one away, add one that was never punched."""
 
-from collections.abc import Mapping
 from datetime import date
-from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -12,11 +10,14 @@ from flask_app.models.audit import SHIFT
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.timeclock import ledger
 from flask_app.timeclock.corrections import add_or_ask, amend_or_ask
-from flask_app.timeclock.ledger import Overlaps, PunchRefused
+from flask_app.timeclock.ledger import Overlaps
 from flask_app.web.access import acting, admin_required, local_path, shift_or_404
+from flask_app.web.drafts import draws_again
+from flask_app.web.forms import Overtaken
 from flask_app.web.now import now, today
+from flask_app.web.parse import shop_day
 from flask_app.web.presenting import clock, clock_rules, day
-from flask_app.web.times import as_fields, from_fields
+from flask_app.web.shift_forms import DeleteShiftForm, NewShiftForm, ShiftForm, as_shown
 
 bp = Blueprint("shift_office", __name__)
 
@@ -34,23 +35,25 @@ def manage() -> ResponseReturnValue:
 @admin_required
 def edit(shift_id: int) -> ResponseReturnValue:
     shift = shift_or_404(shift_id)
-    return _edit_page(shift, _as_form(shift), {})
+    return _edit_page(shift, ShiftForm(None, as_shown(shift)))
 
 
 @bp.post("/update/shift/<int:shift_id>")
 @admin_required
+@draws_again
 def update(shift_id: int) -> ResponseReturnValue:
-    shift, form = shift_or_404(shift_id), request.form
-    name = shift.user.name
+    shift = shift_or_404(shift_id)
+    form, name = ShiftForm(request.form, as_shown(shift)), shift.user.name
+    if not form.validate():
+        return _edit_page(shift, form), form.code
     try:
         done = committing(lambda: _amend(shift, form))
     except ValidationError as invalid:
-        return _edit_page(shift_or_404(shift_id), form, problems_in_words(invalid)), 422
-    except PunchRefused as refusal:
-        return _edit_page(shift_or_404(shift_id), form, {"note": str(refusal)}), 422
+        form.refuse(in_words(invalid))
+        return _edit_page(shift_or_404(shift_id), form), form.code
     except RuleViolation as refusal:
-        flash(str(refusal), "error")
-        return redirect(url_for("shift_office.edit", shift_id=shift_id, next=_back_to()))
+        form.says = str(refusal)
+        return _edit_page(shift_or_404(shift_id), form), form.code
     if isinstance(done, Correction):
         flash(ASKED_INSTEAD, "info")
         return redirect(url_for("corrections.queue"))
@@ -61,21 +64,18 @@ def update(shift_id: int) -> ResponseReturnValue:
 
 @bp.post("/delete/shift/<int:shift_id>")
 @admin_required
+@draws_again
 def delete(shift_id: int) -> ResponseReturnValue:
-    shift, form = shift_or_404(shift_id), request.form
-    name, number = shift.user.name, shift.job.im_number
+    shift, form = shift_or_404(shift_id), DeleteShiftForm(request.form)
+    name, number, by, seen = shift.user.name, shift.job.im_number, acting(), request.form.get("seen")
+    if not form.validate():
+        return _edit_page(shift, ShiftForm(None, as_shown(shift)), form), form.code
     try:
-        committing(
-            lambda: ledger.delete(
-                shift, by=acting(), at=now(), reason=form.get("reason", ""), seen=form.get("seen")
-            )
-        )
-    except ValidationError as invalid:
-        problems = {"delete_reason": invalid.problems["reason"]}
-        return _edit_page(shift_or_404(shift_id), _as_form(shift), problems), 422
+        committing(lambda: ledger.delete(shift, by=by, at=now(), reason=form.reason.data, seen=seen))
     except RuleViolation as refusal:
-        flash(str(refusal), "error")
-        return redirect(url_for("shift_office.edit", shift_id=shift_id, next=_back_to()))
+        form.says = str(refusal)
+        shift = shift_or_404(shift_id)
+        return _edit_page(shift, ShiftForm(None, as_shown(shift)), form), form.code
     flash(f"{name}'s shift on {number} is deleted. The changes keep what it was.", "success")
     return redirect(_back_to() or url_for("reports.shifts"))
 
@@ -84,75 +84,70 @@ def delete(shift_id: int) -> ResponseReturnValue:
 @admin_required
 def new() -> ResponseReturnValue:
     args = request.args
-    first = args.get("day") or today().isoformat()
-    form = {"user_id": args.get("user", ""), "job": args.get("job", ""), "start_day": first, "end_day": first}
-    return _new_page(form, {})
+    job = Job.numbered(args["job"]) if args.get("job") else None
+    form = NewShiftForm(user_id=User.numbered(args.get("user", "")), job=job)
+    try:
+        first = shop_day(args.get("day", ""))
+    except ValueError:
+        first = today()
+    for moment in (form.start, form.end):
+        moment.show_day(first)
+    return _new_page(form)
 
 
 @bp.post("/new/shift")
 @admin_required
+@draws_again
 def add() -> ResponseReturnValue:
-    form = request.form
+    form = NewShiftForm(request.form)
+    if not form.validate():
+        return _new_page(form), form.code
     try:
         shift = committing(lambda: _add(form))
     except ValidationError as invalid:
-        return _new_page(form, problems_in_words(invalid)), 422
+        if isinstance(invalid, Overlaps) and _is_the_same(invalid.other, form):
+            return _added(invalid.other)  # the form was sent twice
+        form.refuse(in_words(invalid))
+        return _new_page(form), form.code
     except RuleViolation as refusal:
-        return _new_page(form, {"note": str(refusal)}), 422
+        form.says = str(refusal)
+        return _new_page(form), form.code
     if isinstance(shift, Correction):
         flash(ASKED_INSTEAD, "info")
         return redirect(url_for("corrections.queue"))
+    return _added(shift)
+
+
+def _amend(shift: Shift, form: ShiftForm) -> ledger.Changed | ledger.Unchanged | Correction:
+    User.locked(shift.user_id)
+    shift = Shift.reread(shift.id) or shift  # the ledger says that it is gone
+    fields = {**vars(as_shown(shift)), **form.changes(as_shown(shift))}
+    return amend_or_ask(
+        shift, fields["start"], fields["end"], fields["job"], by=acting(), at=now(),
+        reason=form.reason.data, note=fields["note"],
+    )  # fmt: skip
+
+
+def _add(form: NewShiftForm) -> Shift | Correction:
+    return add_or_ask(
+        form.user_id.data, form.job.data, form.start.data, form.end.data, by=acting(), at=now(),
+        reason=form.reason.data, note=form.note.data,
+    )  # fmt: skip
+
+
+def _is_the_same(shift: Shift, form: NewShiftForm) -> bool:
+    asked = (form.user_id.data.id, form.job.data.id, form.start.data, form.end.data, form.note.data)
+    return asked == (shift.user_id, shift.job_id, shift.started_at, shift.ended_at, shift.note)
+
+
+def _added(shift: Shift) -> ResponseReturnValue:
     flash(f"{shift.user.name} has a shift on {shift.job.im_number} on {day(_shop_day(shift))}.", "success")
     return redirect(url_for("shift_office.edit", shift_id=shift.id))
 
 
-def _amend(shift: Shift, form: Mapping[str, str]) -> ledger.Changed | ledger.Unchanged | Correction:
-    values, problems = _times(form, shift)
-    job = Job.numbered(form.get("job", ""))
-    if job is None:
-        problems["job"] = _no_such_job(form)
-    if problems or job is None:
-        raise ValidationError(problems)
-    return amend_or_ask(
-        shift, values["start"], values["end"], job, by=acting(), at=now(),
-        reason=form.get("reason", ""), note=form.get("note", ""), seen=form.get("seen", ""),
-    )  # fmt: skip
-
-
-def _add(form: Mapping[str, str]) -> Shift | Correction:
-    values, problems = _times(form, None)
-    job, person = Job.numbered(form.get("job", "")), User.numbered(form.get("user_id", ""))
-    if job is None:
-        problems["job"] = _no_such_job(form)
-    if person is None:
-        problems["user_id"] = "Choose a person."
-    if problems or job is None or person is None:
-        raise ValidationError(problems)
-    return add_or_ask(
-        person, job, values["start"], values["end"], by=acting(), at=now(),
-        reason=form.get("reason", ""), note=form.get("note", ""),
-    )  # fmt: skip
-
-
-def _times(form: Mapping[str, str], shift: Shift | None) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return start and end of a form, and what is wrong with them."""
-    values: dict[str, Any] = {}
-    problems: dict[str, str] = {}
-    before = {"start": shift.started_at, "end": shift.ended_at} if shift else {"start": None, "end": None}
-    for name, was in before.items():
-        try:
-            values[name] = from_fields(name, form, was=was)
-        except ValueError as problem:
-            problems[name] = str(problem)
-    if "start" in values and values["start"] is None:
-        problems["start"] = "Fill in when the shift started."
-    if "end" in values and values["end"] is None and (shift is None or not shift.is_open):
-        problems["end"] = "Fill in when the shift ended."
-    return values, problems
-
-
-def _no_such_job(form: Mapping[str, str]) -> str:
-    return f"There is no job {form['job']}." if form.get("job", "").strip() else "Fill in the IM number."
+def in_words(invalid: ValidationError) -> ValidationError:
+    """Return the same problems beside the form's own fields, and times as the shop reads them."""
+    return invalid if isinstance(invalid, Overtaken) else ValidationError(problems_in_words(invalid))
 
 
 def problems_in_words(invalid: ValidationError) -> dict[str, str]:
@@ -179,17 +174,12 @@ def _back_to() -> str | None:
     return local_path(request.values.get("next", ""))
 
 
-def _as_form(shift: Shift) -> dict[str, str]:
-    texts = {"job": shift.job.im_number, "note": shift.note, "seen": shift.version}
-    return {**texts, **as_fields("start", shift.started_at), **as_fields("end", shift.ended_at)}
-
-
-def _edit_page(shift: Shift, form: Mapping[str, str], problems: dict[str, str]) -> str:
-    entries = Audit.of(SHIFT, shift.id)
+def _edit_page(shift: Shift, form: ShiftForm, deletion: DeleteShiftForm | None = None) -> str:
     return render_template(
-        "shift_office/edit.html", shift=shift, form=form, problems=problems, entries=entries, next=_back_to()
-    )
+        "shift_office/edit.html", shift=shift, form=form, deletion=deletion or DeleteShiftForm(),
+        entries=Audit.of(SHIFT, shift.id), next=_back_to(),
+    )  # fmt: skip
 
 
-def _new_page(form: Mapping[str, str], problems: dict[str, str]) -> str:
-    return render_template("shift_office/new.html", form=form, problems=problems, people=User.everybody())
+def _new_page(form: NewShiftForm) -> str:
+    return render_template("shift_office/new.html", form=form)

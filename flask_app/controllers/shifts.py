@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from flask_app.clock import week_start
 from flask_app.config import settings
+from flask_app.controllers.jobs import job_page
 from flask_app.models import Correction, Shift, User, committing
 from flask_app.models.errors import RuleViolation
 from flask_app.reporting.hours import timesheet_of
@@ -23,9 +24,12 @@ from flask_app.web.access import (
     own_shift_or_403,
     user_or_404,
 )
+from flask_app.web.drafts import draws_again
 from flask_app.web.now import now, today
+from flask_app.web.parse import row_id, shop_day
 from flask_app.web.presenting import punch_rules, time_rules
 from flask_app.web.punch_words import punched_in, punched_out
+from flask_app.web.shift_forms import PunchForm
 
 bp = Blueprint("shifts", __name__)
 
@@ -42,17 +46,20 @@ def punch_in(job_id: int) -> ResponseReturnValue:
 @bp.post("/create/shift")
 @locks_me
 @login_required
+@draws_again
 def create() -> ResponseReturnValue:
-    job_id, worker = _number("job_id"), _worker()
-    words = {"note": request.form.get("note", ""), "key": request.form.get("punch_key", "")}
+    job_id, worker, form = _number("job_id"), _worker(), PunchForm(request.form)
+    if not form.validate():
+        return job_page(job_or_404(job_id), form), form.code
+    words = {"note": form.note.data, "key": request.form.get("punch_key", "")}
     by, at, rules = acting(), now(), punch_rules()
     try:
         done = committing(lambda: ledger.punch_in(worker, job_id, by=by, at=at, rules=rules, **words))
     except ledger.NoSuchJob as gone:
         abort(404, str(gone))
     except RuleViolation as refusal:
-        flash(str(refusal), "error")
-        return redirect(url_for("jobs.show", job_id=job_id))
+        form.says = str(refusal)
+        return job_page(job_or_404(job_id), form), form.code
     flash(punched_in(done, worker), "success")
     return redirect(_back())
 
@@ -114,21 +121,17 @@ def _timesheet(first: date, last: date) -> Timesheet[Shift]:
 
 
 def _number(field: str) -> int:
-    text = request.form.get(field, "")
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+    number = row_id(request.form.get(field, ""))
+    if number is None:
         abort(400, "Something in the form is missing. Go back, reload the page and try again.")
-    return int(text)
+    return number
 
 
 def _date(name: str) -> date | None:
-    text = request.args.get(name)
     try:
-        value = date.fromisoformat(text) if text else None
-    except ValueError:
-        abort(400, "The dates in this address can't be read. They look like 2026-11-23.")
-    if value and not 2000 <= value.year <= 2999:
-        abort(400, "There are no hours that far away.")
-    return value
+        return shop_day(request.args[name]) if request.args.get(name) else None
+    except ValueError as problem:
+        abort(400, str(problem))
 
 
 def _back() -> str:

@@ -96,13 +96,13 @@ def sign_up() -> ResponseReturnValue:
         return register()
     form, opened = RegistrationForm(request.form), settings().registration == "open"
     if not form.validate():
-        return render_template("users/register.html", form=form), 422
+        return render_template("users/register.html", form=form), form.code
     try:
         values = {**form.values, "password": hash_password(form.values["password"])}
         committing(lambda: people.register(values, at=now(), approved=opened))
     except ValidationError as invalid:
-        status = form.refuse(invalid)
-        return render_template("users/register.html", form=form), status
+        form.refuse(invalid)
+        return render_template("users/register.html", form=form), form.code
     flash("Your account is ready. Log in." if opened else WAITING, "success")
     return redirect(url_for("users.login"))
 
@@ -132,13 +132,13 @@ def new() -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     form = NewPersonForm(request.form)
     if not form.validate():
-        return _form_page(None, form), 422
+        return _form_page(None, form), form.code
     try:
         values = {**form.values, "password": hash_password(form.values["password"])}
         person = committing(lambda: people.add(values, by=current_user(), at=now()))
     except ValidationError as invalid:
-        status = form.refuse(invalid)
-        return _form_page(None, form), status
+        form.refuse(invalid)
+        return _form_page(None, form), form.code
     flash(f"{person.name} can log in now.", "success")
     return redirect(url_for("users.manage"))
 
@@ -157,12 +157,12 @@ def update(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     form = PersonForm(request.form, person)
     if not form.validate():
-        return _form_page(person, form), 422
+        return _form_page(person, form), form.code
     try:
         committing(lambda: _save(person, form))
     except ValidationError as invalid:
-        status = form.refuse(invalid)
-        return _form_page(user_or_404(user_id), form), status
+        form.refuse(invalid)
+        return _form_page(user_or_404(user_id), form), form.code
     _stay_logged_in(person)
     flash(f"{person.name} is saved.", "success")
     return redirect(url_for("users.manage"))

@@ -88,6 +88,12 @@ class Shift(Base):
         return sha256(repr(parts).encode()).hexdigest()[:16]
 
     @classmethod
+    def reread(cls, shift_id: int) -> Self | None:
+        """The shift as it is in the database now, None if it is gone."""
+        query = select(cls).where(cls.id == shift_id).options(joinedload(cls.job))
+        return db.session.scalar(query.execution_options(populate_existing=True))
+
+    @classmethod
     def open_of(cls, user: User) -> Self | None:
         return db.session.scalar(select(cls).where(cls.open_for == user.id).options(joinedload(cls.job)))
 

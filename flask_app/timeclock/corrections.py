@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from flask_app.models.audit import BY_CORRECTION
@@ -58,6 +59,8 @@ def ask(
     if shift:
         asked.shift_id, asked.old_job_id = shift.id, shift.job_id
         asked.old_started_at, asked.old_ended_at = shift.started_at, shift.ended_at
+    if sent_before := _asked_before(asked):
+        return sent_before
     db.session.add(asked)
     try:
         db.session.flush()
@@ -122,6 +125,13 @@ def _ask_instead(
         return ask(person, kind, shift, started_at, ended_at, job, note=reason[:NOTE_MAX], at=at)
     except ValidationError as invalid:
         raise RuleViolation(str(invalid)) from None  # an admin's form has no field for what is wrong
+
+
+def _asked_before(asked: Correction) -> Correction | None:
+    """Return the waiting request that says the very same: a form that was sent twice asks once."""
+    columns = ("user_id", "shift_id", "kind", "new_started_at", "new_ended_at", "new_job_id", "state", "note")
+    same = (getattr(Correction, name) == getattr(asked, name) for name in columns)
+    return db.session.scalars(select(Correction).where(*same).limit(1)).first()
 
 
 def withdraw(asked: Correction, *, at: datetime) -> None:

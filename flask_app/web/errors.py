@@ -50,8 +50,11 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def _stale_form(_error: CSRFError) -> ResponseReturnValue:
-    if page := drawn_again():
-        return page
+    try:
+        if page := drawn_again():
+            return page
+    except HTTPException as error:  # raised in a handler, it would have none
+        return _http_error(error)
     return _answer(400, "This page is out of date, so nothing was saved. Go back, reload it and try again.")
 
 

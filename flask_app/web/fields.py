@@ -73,9 +73,29 @@ class Field(wtforms.Field):
 
 
 class Text(Field):
-    """One line. Its value has no blanks around it and no characters that nobody sees."""
+    """One line. Its value has no blanks around it and no characters that nobody sees.
+
+    `limit` is how many characters it may have, where no rule of what it belongs to says so.
+    """
 
     empty = ""
+
+    def __init__(self, label: str, *, limit: int | None = None, **more: Any) -> None:
+        super().__init__(label, **more)
+        self.limit = limit
+        if limit:
+            self.attributes["maxlength"] = limit
+
+    def read(self, text: str) -> str:
+        if self.limit and len(text) > self.limit:
+            raise ValueError(f"This is too long: at most {self.limit} characters.")
+        return text
+
+
+class Reason(Text):
+    """Why somebody changes hours. It stands in the audit, not in what is changed."""
+
+    is_stored = False
 
 
 class Lines(Text):

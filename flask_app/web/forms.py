@@ -28,7 +28,8 @@ class Form(wtforms.Form):
     is_partial = False  # whether a field that was not sent is left alone
 
     def __init__(self, formdata: Any = None, thing: object = None, **shown: Any) -> None:
-        self.says = ""
+        self.says, self.code = "", 422  # of the answer if the form is drawn again
+        self.only_looks = bool(formdata and formdata.get("find"))
         super().__init__(formdata, obj=thing, data=shown)
 
     def fields(self) -> Iterator[Field]:
@@ -55,19 +56,26 @@ class Form(wtforms.Form):
         for name, problem in self.broken_rules(readable).items():
             self._mark(name, problem)
         self.says = g.get("draw_again") or (NOT_SAVED if self.problems else "")
-        return not self.says
+        if self.only_looks:
+            self._forget_problems()
+        return not (self.says or self.only_looks)
+
+    def _forget_problems(self) -> None:
+        """Somebody only looks for a job: nothing is wrong yet."""
+        self.says, self.code = "", 200
+        for field in self.fields():
+            field.errors = []
 
     def broken_rules(self, values: Mapping[str, Any]) -> dict[str, str]:
         """Return what is wrong with the values that could be read, by field: the entity's own rules."""
         return {}
 
-    def refuse(self, invalid: ValidationError) -> int:
-        """Take over what was found wrong when the form was about to be saved; return the answer's status."""
+    def refuse(self, invalid: ValidationError) -> None:
+        """Take over what was found wrong when the form was about to be saved."""
         self.says = NOT_SAVED
         for name, problem in invalid.problems.items():
             if not self._mark(name, problem):
                 self.says = f"{self.says} {problem}"
-        return 422
 
     def _mark(self, name: str, problem: str) -> bool:
         if name not in self:
@@ -88,19 +96,23 @@ class EditForm(Form):
     @property
     def version(self) -> str:
         """What the page carries to tell later what it showed: one short hash for each field."""
-        shown = {field.short_name: field.write(field.object_data) for field in self.fields()}
-        return self.seen.data or _version_of(shown)
+        return self.seen.data or _version_of({f.short_name: f.write(f.object_data) for f in self.stored()})
+
+    def stored(self) -> Iterator[Field]:
+        """Yield the fields that the thing itself has, unlike a reason."""
+        yield from (field for field in self.fields() if field.is_stored)
 
     def validate(self, extra_validators: Any = None) -> bool:
-        if super().validate(extra_validators) and not any(field.is_sent for field in self.fields()):
+        taken = super().validate(extra_validators)
+        if taken and not any(field.is_sent for field in self.fields()):
             self.says = "There is nothing to change in this form."
-        return not self.says
+        return taken and not self.says
 
     def changes(self, thing: object) -> dict[str, Any]:
         """Return the values that this form changes in `thing`, which has to be locked. Raises Overtaken."""
         changed, overtaken = {}, {}
-        texts = {field.short_name: field.write(getattr(thing, field.short_name)) for field in self.fields()}
-        for field in self.fields():
+        texts = {field.short_name: field.write(getattr(thing, field.short_name)) for field in self.stored()}
+        for field in self.stored():
             name, present = field.short_name, _hash(texts[field.short_name])
             if not field.is_sent or _hash(field.text) == present:
                 continue
@@ -113,12 +125,11 @@ class EditForm(Form):
             raise Overtaken(overtaken)
         return changed
 
-    def refuse(self, invalid: ValidationError) -> int:
-        status = super().refuse(invalid)
-        if not isinstance(invalid, Overtaken):
-            return status
-        self.says = "Not saved: somebody else changed this meanwhile. Look again, then save."
-        return 409
+    def refuse(self, invalid: ValidationError) -> None:
+        super().refuse(invalid)
+        if isinstance(invalid, Overtaken):
+            self.says = "Not saved: somebody else changed this meanwhile. Look again, then save."
+            self.code = 409
 
     def _overtaken(self, field: Field, present: Any) -> str:
         if self._is_touched(field):
@@ -132,6 +143,8 @@ class EditForm(Form):
 
     def _is_touched(self, field: Field) -> bool:
         """Whether the text is another than the page showed: only then somebody has to answer for it."""
+        if not field.is_stored:
+            return True
         drawn = self._drawn.get(field.short_name) or _hash(field.write(field.object_data))
         return drawn != _hash(field.text)
 

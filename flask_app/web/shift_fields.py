@@ -103,6 +103,7 @@ class JobNumber(Field):
 
     kind = "job"
     matches: Sequence[Job] = ()
+    has_looked = False
 
     def process(self, formdata: Any, *arguments: Any, **more: Any) -> None:
         super().process(formdata, *arguments, **more)
@@ -128,7 +129,8 @@ class JobNumber(Field):
 
     def look_up(self) -> None:
         """Find the jobs that have the words which were typed."""
-        self.matches = Job.suggestions(self.text) if self.text.strip() else ()
+        self.has_looked = bool(self.text.strip())
+        self.matches = Job.suggestions(self.text) if self.has_looked else ()
 
     def write(self, value: Any) -> str:
         return value.im_number if value else ""

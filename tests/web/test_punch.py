@@ -129,8 +129,8 @@ def test_an_old_script_without_a_punch_key_still_cannot_punch_in_twice(app, ana,
         ({"job_id": "1\0"}, 400, "Something in the form is missing."),
         ({"job_id": "99999999999999999999"}, 400, "Something in the form is missing."),
         ({"job_id": "999999999"}, 404, "There is no such job."),
-        ({"note": "x" * 501}, 200, "The note is too long (501 characters): at most 500."),
-        ({"punch_key": "damaged"}, 200, "The form is damaged. Reload the page and try again."),
+        ({"note": "x" * 501}, 422, "This is too long: at most 500 characters."),
+        ({"punch_key": "damaged"}, 422, "The form is damaged. Reload the page and try again."),
         ({"user_id": "luis"}, 400, "Something in the form is missing."),
     ],
 )
@@ -144,7 +144,9 @@ def test_bad_input_gets_a_clear_sentence_and_changes_nothing(app, ana, desk, fie
 
 def test_a_closed_job_cannot_be_punched_in_on(app, ana, desk):
     close(app, desk)
-    assert "Job 4512 is closed." in punch_in(ana, desk).text
+    page = punch_in(ana, desk, note="Sanding").text
+    assert "Job 4512 is closed." in page
+    assert 'value="Sanding"' in page  # what was typed is still there
     assert shifts(app) == []
 
 
@@ -153,8 +155,8 @@ def test_a_race_lost_too_often_is_told_to_the_worker(app, ana, desk, monkeypatch
         raise ConcurrentUpdate("Another punch was saved at this very moment. Try again.")
 
     monkeypatch.setattr(ledger, "punch_in", raced)
-    answer = punch_in(ana, desk)
-    assert answer.status_code == 200
+    answer = punch_in(ana, desk, note="Sanding")
+    assert (answer.status_code, 'value="Sanding"' in answer.text) == (422, True)
     assert "Another punch was saved at this very moment." in answer.text
 
 

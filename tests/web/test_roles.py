@@ -31,6 +31,7 @@ TABLE = {
     ("GET", "/metrics"): (LOGIN, LOGIN, LOGIN),  # by a token; without one there is none
     ("GET", "/dashboard"): (OUT, IN, IN),
     ("GET", "/jobs"): (OUT, IN, IN),
+    ("GET", "/jobs/suggest"): (OUT, IN, IN),
     ("GET", "/show/job/<int:job_id>"): (OUT, IN, IN),
     ("GET", "/add/shift/<int:job_id>"): (OUT, IN, IN),
     ("POST", "/create/shift"): (OUT, IN, IN),
