@@ -113,6 +113,16 @@ class Day(Generic[S]):
         return any(line.shift.ended_at is None for line in self.lines)
 
     @property
+    def open(self) -> int:
+        """The minutes of shifts that are not over."""
+        return sum(line.minutes for line in self.lines if line.shift.ended_at is None)
+
+    @property
+    def assumed(self) -> int:
+        """The minutes of shifts whose end nobody punched."""
+        return sum(line.minutes for line in self.lines if getattr(line.shift, "assumed_at", None))
+
+    @property
     def why(self) -> str:
         """Return one person's day as a sum: "7:02–11:30 + 12:10–15:31 − 0:30 meal".
 
@@ -137,6 +147,14 @@ class Week(Generic[S]):
 
     start: date
     days: Sequence[Day[S]]
+
+    @property
+    def open(self) -> int:
+        return sum(day.open for day in self.days)
+
+    @property
+    def assumed(self) -> int:
+        return sum(day.assumed for day in self.days)
 
     @property
     def live_day(self) -> Day[S] | None:

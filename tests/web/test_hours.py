@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from sqlalchemy import select
 
-from flask_app.models import Job, User, db
+from flask_app.models import Job, Shift, User, committing, db
 from tests.conftest import NOW, PASSWORD
+from tests.connected import words
 from tests.shop import punch_in, punch_out
 
 
@@ -126,7 +128,7 @@ def test_today_grows_only_by_a_shift_that_counts_today(app, make_app, ana, cast,
     page = hours(ana, at=NOW)
     today, week = re.findall(r'<dd>(<span class="num".*?</span>)', page)
     assert ("data-live" in today, "data-live" in week) == (False, False)
-    assert page.count("data-live") == 2  # last week and its Sunday
+    assert page.count("data-live") == 3  # last week, how much of it is open, and its Sunday
     with time_machine.travel(NOW, tick=False):
         board = ana.get("/dashboard").text
     assert re.search(r'Today so far: <span class="num">0:00</span>', board)
@@ -142,3 +144,16 @@ def test_meal_and_paid_grow_with_the_day_and_the_week(make_app, app, cast, add_j
     grows = 'data-day="250" data-meal="30" data-after="240"'
     assert f'<span data-rest-meal="0" {grows}>0:10</span>' in page  # the day
     assert f'<span data-rest-paid="270" {grows}>8:30</span>' in page  # the week: 4:30 and 4:00
+
+
+def test_a_week_says_how_much_of_it_is_open_or_assumed(app, ana, cast, add_job):
+    job_id = add_job("4512")
+    work(app, cast.ana, job_id, NOW, 60)
+    work(app, cast.ana, job_id, NOW + timedelta(hours=2), 90)
+    work(app, cast.ana, job_id, NOW + timedelta(hours=4), None)
+    with app.app_context():
+        shift = db.session.scalars(select(Shift).order_by(Shift.started_at)).all()[1]
+        committing(lambda: setattr(shift, "assumed_at", NOW))
+    page = words(hours(ana, at=NOW + timedelta(hours=4, minutes=20)))
+    page = page[page.index("Week of") :][:110]
+    assert "Week of Mon 11/23/2026 2:50 Of it 0:20 on the clock, 1:30 with an assumed end." in page
