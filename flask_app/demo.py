@@ -157,7 +157,7 @@ def _add_shifts(people: Sequence[User]) -> None:
     """Two weeks of work up to now, and most of the crew on the clock."""
     jobs = Job.board(status=ACTIVE, per_page=24).jobs
     crew = [person for person in people if person.is_active and not person.is_admin]
-    if not jobs or Shift.longest_open(limit=1)[1] or Shift.recent_jobs(crew[0]):
+    if not crew or not jobs or Shift.longest_open(limit=1)[1] or Shift.recent_jobs(crew[0]):
         return
     dice, zone, now = random.Random(_SEED), settings().shop_timezone, utc_now()  # noqa: S311  # not a secret
     today = now.astimezone(zone).date()

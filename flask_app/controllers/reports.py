@@ -32,7 +32,7 @@ from flask_app.web import charts
 from flask_app.web.access import admin_required, job_or_404
 from flask_app.web.exports import as_csv, as_xlsx, file_name
 from flask_app.web.now import now, today
-from flask_app.web.parse import page_number
+from flask_app.web.parse import page_number, row_id
 from flask_app.web.presenting import clock_rules, stamp, time_rules
 from flask_app.web.ranges import PRESETS, Range, asked_range, quarter
 
@@ -258,7 +258,7 @@ def _selection(days: Range, *, job: bool = True) -> Selection:
     return Selection(
         days.first,
         days.last,
-        user_id=int(person) if person.isascii() and person.isdecimal() and len(person) < 10 else None,
+        user_id=row_id(person),
         department=department if department in DEPARTMENTS else None,
         job_id=_job_id() if job else None,
     )
