@@ -66,7 +66,7 @@ def compiled_addresses() -> None:
             known[key] = compile_builder(rule, append_unknown)
         return known[key]
 
-    Rule._compile_builder = compile_once  # type: ignore[method-assign]
+    Rule._compile_builder = compile_once  # type: ignore[method-assign, assignment]
 
 
 def missing(what: str, reason: str) -> NoReturn:

@@ -128,7 +128,7 @@ class Audit(Base):
         return db.session.scalars(query).all()
 
 
-_INSERT = insert(Audit.__table__)  # type: ignore[arg-type]  # not by way of the ORM: that takes twice as long
+_INSERT = insert(Audit.__table__)  # not by way of the ORM: that takes twice as long
 
 
 def as_texts(changes: Mapping[str, tuple[object, object]]) -> dict[str, list[str | None]]:

@@ -3,10 +3,10 @@
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from flask import Flask, current_app, g
-from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, inspect, make_url
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, inspect, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, make_transient_to_detached
 from sqlalchemy.orm.attributes import instance_dict, set_committed_value
@@ -31,6 +31,7 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 class Base(DeclarativeBase):
     """The root of every table; constraint names are fixed so that migrations can name them."""
 
+    __table__: ClassVar[Table]  # every entity here has a table, never a view or a join
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -39,7 +39,7 @@ class Dismissal(Base):
     def undo(cls, person: User, day: date, *, by: User, at: datetime) -> None:
         """Expect `person` on `day` after all."""
         gone = db.session.connection().execute(
-            delete(cls.__table__).where(cls.day == day, cls.user_id == person.id)  # type: ignore[arg-type]
+            delete(cls.__table__).where(cls.day == day, cls.user_id == person.id)
         )
         if gone.rowcount:
             _write_down(person, (day, None), by, at)

@@ -54,6 +54,6 @@ def job(number: int, **fields: Any) -> dict[str, Any]:
     return {**row, "created_at": "2023-01-03 09:00:00", **fields}
 
 
-def shift(number: int, start: str | None, end: str | None, **fields: Any) -> dict[str, Any]:
+def shift(number: int, start: object, end: object, **fields: Any) -> dict[str, Any]:
     row = {"id": number, "created_at": start, "updated_at": end, "job_id": 1, "user_id": 1, "note": ""}
     return {**row, **fields}

@@ -2,6 +2,7 @@ import csv
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import bcrypt
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import select, text
 from flask_app.adopt import adoption
 from flask_app.adopt.report import RULES
 from flask_app.adopt.source import OldDatabase
+from flask_app.adopt.target import write_shifts
 from flask_app.clock import utc_now
 from flask_app.models import AdoptedRow, Audit, Dismissal, Job, Shift, User, committing, db
 from flask_app.models.database import make_engine
@@ -42,7 +44,7 @@ def adopt(app, old_url, tmp_path):
     return run
 
 
-def local(*parts: int) -> str:
+def local(*parts: Any) -> str:
     return datetime(*parts).isoformat(sep=" ")  # noqa: DTZ001  # as the old program stored it
 
 
@@ -263,7 +265,7 @@ def test_a_killed_adoption_is_finished_by_the_next_one(app, old_shop, adopt, mon
         shift(n, local(2026, 1, 5 + n, 7, 0), local(2026, 1, 5 + n, 8, 0), user_id=1 + n % 2)
         for n in range(1, 9)
     ])  # fmt: skip
-    write = adoption.write_shifts
+    write = write_shifts
     with monkeypatch.context() as patch:
         patch.setattr(adoption, "write_shifts", lambda *a, **k: 1 / 0 if a[2] == 2 else write(*a, **k))
         result, _ = adopt()

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,11 +20,11 @@ NEW_YORK = ZoneInfo("America/New_York")
 CLOCKS = WallClocks.read(STANDARD, server=UTC, shop=NEW_YORK)
 
 
-def wall(*parts: int) -> datetime:
+def wall(*parts: Any) -> datetime:
     return datetime(*parts)  # noqa: DTZ001  # what a column of the old database holds
 
 
-def utc(*parts: int) -> datetime:
+def utc(*parts: Any) -> datetime:
     return datetime(*parts, tzinfo=UTC)
 
 

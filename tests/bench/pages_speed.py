@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Event
 from time import perf_counter
@@ -171,7 +171,7 @@ def punches(browser: requests.Session, address: str, repeat: int, master: int) -
     return (statistics.median(times), 0, 0, p95(times), 1000 * (cpu_of(master) - cpu) / repeat)
 
 
-def report(figures: dict[str, tuple], shifts: int, targets: dict[str, float]) -> None:
+def report(figures: dict[str, tuple], shifts: int, targets: Mapping[str, float]) -> None:
     floor = figures["floor"][0]
     print(f"\n{shifts:,} shifts          median ms   x floor     bytes  statements       p95    CPU ms")
     for page, (milliseconds, size, statements, *slow) in figures.items():

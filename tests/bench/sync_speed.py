@@ -12,9 +12,10 @@ import contextlib
 import gc
 import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from sqlalchemy import create_engine, event, text
 
@@ -120,7 +121,7 @@ def timed(figures: dict[str, float], name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def databases() -> Iterator[dict[str, object]]:
+def databases() -> Iterator[dict[str, Callable[[], str]]]:
     """Yield, by engine, a function that makes the URL of a fresh database."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as servers:
         numbers = iter(range(1000))
@@ -140,7 +141,8 @@ def new_mariadb(server: str, name: str) -> str:
 
 
 def as_config(settings: dict[str, str]) -> DataverseSettings:
-    return DataverseSettings(**{name.lower(): value for name, value in settings.items()})
+    words: dict[str, Any] = {name.lower(): value for name, value in settings.items()}
+    return DataverseSettings(**words)
 
 
 def report(engine: str, rounds: list[dict[str, float]]) -> None:

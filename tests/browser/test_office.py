@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -107,7 +108,7 @@ def test_a_worker_says_when_they_left_and_the_office_approves(app, open_browser,
     shift_id = punch("ana", 30 * HOUR)
     with app.app_context():
         shift = db.session.get_one(Shift, shift_id)
-        how = {"by": BY_ITSELF, "at": utc_now(), "reason": "Open"}
+        how: dict[str, Any] = {"by": BY_ITSELF, "at": utc_now(), "reason": "Open"}
         committing(lambda: ledger.assume_end(shift, shift.started_at + HOUR, **how))
     phone, office = open_browser(), open_browser(viewport=DESKTOP)
     log_in(phone, "ana")

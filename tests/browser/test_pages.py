@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -68,7 +69,8 @@ def busy_shop(app, cast, add_job):
 def _changes(cast):
     """Marks, changes, a request, a holiday: what the office's pages can show. Returns an edited shift."""
     ana, grace = (db.session.get_one(User, person) for person in (cast.ana, cast.grace))
-    now, how = utc_now(), {"by": Actor(grace), "at": utc_now(), "reason": "Camera " * 60}
+    now = utc_now()
+    how: dict[str, Any] = {"by": Actor(grace), "at": now, "reason": "Camera " * 60}
     edited, assumed = db.session.scalars(select(Shift).where(Shift.ended_at.is_not(None)).limit(2)).all()
     ledger.amend(edited, edited.started_at, edited.ended_at - timedelta(minutes=7), edited.job, **how)
     assumed.assumed_at = now

@@ -1,6 +1,6 @@
 """A cloud of recorded answers (the `responses` library) for tests of what is sent and what is made of it."""
 
-from typing import Any
+from typing import Any, Self
 
 import responses
 
@@ -22,6 +22,10 @@ class Cloud(responses.RequestsMock):
 
     def __init__(self) -> None:
         super().__init__(assert_all_requests_are_fired=False)
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        return self
 
     def discover(self) -> None:
         """Publish the sign-in's addresses."""

@@ -135,7 +135,7 @@ def test_clearing_wakes_what_hangs(standin, caller):
 def test_stopping_ends_what_hangs_at_once():
     with Standin() as standin, Caller(standin) as caller:
         standin.faults.hang(seconds=60)
-        ends = []
+        ends: list[object] = []
 
         def wait():
             try:

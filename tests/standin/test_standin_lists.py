@@ -1,5 +1,6 @@
 """The stand-in's lists: columns, filters, order, counts and pages, over real HTTPS."""
 
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -8,10 +9,10 @@ from flask_app.standin import Standin
 from tests.standin.standin_caller import Caller
 
 CRM = "Microsoft.Dynamics.CRM."
-LIBRARY = {"imi_imnumber": "4101", "imi_gc": "O'Hara & Sons", "imi_jobnameaddress": "Library"}
-ANNEX = {"imi_imnumber": "4102", "imi_gc": None, "imi_jobnameaddress": "library annex"}
-NOT_APPROVED = {"imi_imnumber": "4103", "imi_gc": "Marlowe", "imi_submittalstatus": 826130001}
-INACTIVE = {"imi_imnumber": "4104", "imi_gc": "marlowe", "statecode": 1}
+LIBRARY: dict[str, Any] = {"imi_imnumber": "4101", "imi_gc": "O'Hara & Sons", "imi_jobnameaddress": "Library"}
+ANNEX: dict[str, Any] = {"imi_imnumber": "4102", "imi_gc": None, "imi_jobnameaddress": "library annex"}
+NOT_APPROVED: dict[str, Any] = {"imi_imnumber": "4103", "imi_gc": "Marlowe", "imi_submittalstatus": 826130001}
+INACTIVE: dict[str, Any] = {"imi_imnumber": "4104", "imi_gc": "marlowe", "statecode": 1}
 JOBS = [
     {**job, "createdon": f"2026-01-0{day}T00:00:00Z"}
     for day, job in enumerate((LIBRARY, ANNEX, NOT_APPROVED, INACTIVE), start=1)

@@ -4,6 +4,7 @@ It is no dependency of the project: without PowerPlatform-Dataverse-Client (1.1.
 """
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -99,4 +100,5 @@ def test_it_understands_throttling(standin, client):
     standin.faults.throttle(seconds=9)
     with pytest.raises(Exception, match="Number of requests exceeded") as caught:
         list(client.records.list("imi_job"))
-    assert (caught.value.is_transient, caught.value.details["retry_after"]) == (True, 9)
+    refusal: Any = caught.value
+    assert (refusal.is_transient, refusal.details["retry_after"]) == (True, 9)

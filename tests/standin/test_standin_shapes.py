@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_a_choice_is_not_compared_with_text(caller) -> None:
 
 @pytest.mark.parametrize("quote", ["'", '"'])
 def test_a_multi_select_choice_is_asked_whether_it_contains_a_value(quote) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"imi_imnumber": "1", "imi_submittalstatus": APPROVED},
         {"imi_imnumber": "2", "imi_submittalstatus": f"{NEEDED},{APPROVED}"},
         {"imi_imnumber": "3", "imi_submittalstatus": NEEDED},

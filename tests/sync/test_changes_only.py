@@ -205,7 +205,7 @@ def some_times() -> st.SearchStrategy[datetime]:
         "min_value": NOW.replace(tzinfo=None, year=1900),
         "max_value": NOW.replace(tzinfo=None, year=2200),
     }
-    return st.datetimes(**years, timezones=st.timezones())
+    return st.datetimes(**years, timezones=st.timezones())  # type: ignore[arg-type]  # hypothesis' own types want none
 
 
 @given(st.lists(some_times(), min_size=1, max_size=5))

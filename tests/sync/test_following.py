@@ -486,7 +486,8 @@ def test_reading_changes_ends_where_reading_everything_does(history, sqlite_temp
             apps.append(app)
         for action in [*history, SYNC, SYNC]:
             an_hour_passes()
-            perform(*action, standin, apps)
+            what, which, value = action
+            perform(what, which, value, standin, apps)
             if action[0] == "sync":
                 assert state_of(apps[0]) == state_of(apps[1])
     for app in apps:

@@ -11,7 +11,7 @@ from flask_app.models import Job, SyncRun, db
 from flask_app.models.sync_run import FAILED, SUCCEEDED, SyncChange
 from flask_app.standin import Standin
 from flask_app.sync import plan
-from flask_app.sync.following import JobState
+from flask_app.sync.following import JobState, states
 from tests.connected import connect, counted_statements, ledger, numbers, runs, sync
 
 MakeApp = Callable[..., Flask]
@@ -329,7 +329,7 @@ def test_a_job_typed_in_during_the_sync_is_not_doubled(
     """The admin's insert comes after the sync has looked and before it inserts: the sync looks again."""
     standin.add(imi_imnumber="4512")
     standin.add(imi_imnumber="4513")
-    look, typed = plan.states, []
+    look, typed = states, []
 
     def look_and_let_somebody_type(ids: list[str], keys: list[str]) -> list[JobState]:
         known = look(ids, keys)

@@ -42,8 +42,11 @@ def _job(draw: st.DrawFn, job_id: int, number: str, row: str | None) -> JobState
     says = dict.fromkeys(own, "says")
     if row and im_key(there := draw(NUMBERS)) != im_key(number) and draw(st.booleans()):
         says["im_number"] = there
-    words = [draw(WORDS) for _ in FOLLOWED]
-    return JobState(job_id, number, im_key(number), *words, row, upstream_state, "", says)
+    words = {field: draw(WORDS) for field in FOLLOWED}
+    return JobState(
+        job_id, number, im_key(number), **words, dataverse_id=row, upstream_state=upstream_state,
+        fingerprint="", dataverse_says=says,
+    )  # fmt: skip
 
 
 gone = st.dictionaries(st.sampled_from(IDS), st.sampled_from(GONE_STATES), max_size=4)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextvars import Context
 from datetime import timedelta
+from typing import Any
 
 from flask import Flask, current_app
 from sqlalchemy import select
@@ -60,10 +61,12 @@ def corrections(user_id: int, admin_id: int, job_id: int, times: int, seed: int)
         worker = db.session.get_one(User, user_id)
         start = utc_now() - timedelta(minutes=dice.randint(1, 90))
         end = start + timedelta(minutes=dice.randint(0, 20)) if dice.random() < 0.8 else None
-        how = {"by": Actor(admin), "at": utc_now(), "reason": "Race"}
+        how: dict[str, Any] = {"by": Actor(admin), "at": utc_now(), "reason": "Race"}
         mine = db.session.scalars(select(Shift).where(Shift.user_id == user_id)).all()
         one = dice.choice(mine) if mine else None
-        works = [lambda w=worker, s=start, e=end, h=how: ledger.add(w, job, s, e, **h)]
+        works: list[Callable[[], object]] = [
+            lambda w=worker, s=start, e=end, h=how: ledger.add(w, job, s, e, **h)
+        ]
         works += [lambda m=one, s=start, e=end, h=how: ledger.amend(m, s, e, job, **h)] if one else []
         works += [lambda w=worker: ledger.punch_in(w, job.id, by=Actor(w), at=utc_now(), rules=shop.RULES)]
         taken += succeeds(dice.choice(works))
@@ -84,10 +87,10 @@ def office(user_id: int, admin_id: int, first: int, second: int, times: int, see
             seen = [(shift, shift.started_at, shift.ended_at or utc_now()) for shift in mine]
         db.session.rollback()
         what = dice.choice(list(OFFICE)) if seen else "punch in"
-        one, *times = dice.choice(seen) if seen else (None,)
+        one, *instants = dice.choice(seen) if seen else (None,)
         work = OFFICE[what]
         done[what] += succeeds(
-            lambda w=work, o=one, p=worker, t=times: w(p, o, dice.choice(jobs), Actor(admin), *t)
+            lambda w=work, o=one, p=worker, t=instants: w(p, o, dice.choice(jobs), Actor(admin), *t)
         )
         db.session.rollback()
     return done
@@ -144,7 +147,7 @@ def same_people(*emails: str) -> int:
 
 def edits(admin_id: int, user_id: int, times: int, field: str) -> list[str]:
     """Change one field of a person again and again through the page; return the texts that were saved."""
-    app = current_app._get_current_object()
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # werkzeug's proxies are typed as what they stand for
     return Context().run(edits_by_browser, app, admin_id, f"/{{}}/user/{user_id}", times, field)
 
 

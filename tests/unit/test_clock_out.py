@@ -1,6 +1,7 @@
 """The auto clock-out: who gets an assumed end and who is left alone, whenever and however often it runs."""
 
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,7 +15,7 @@ from tests import shop as builders
 ZONE = ZoneInfo("America/New_York")
 
 
-def local(*parts: int) -> datetime:
+def local(*parts: Any) -> datetime:
     return datetime(*parts, tzinfo=ZONE).astimezone(UTC)
 
 
@@ -91,7 +92,7 @@ def test_the_assumed_end_is_by_the_shops_clock(shop, day):
 def test_a_department_has_times_of_its_own_or_none(shop):
     cast, _ = shop
     grace = db.session.get_one(User, cast.grace)
-    how = {"by": grace, "now": SIX}
+    how: dict[str, Any] = {"by": grace, "now": SIX}
     late = {"clock_out_at": time(23, 30), "assumed_end": time(23, 0)}
     committing(lambda: DepartmentRule.locked("CUT_SHOP").change(late, **how))
     committing(lambda: DepartmentRule.locked("CNC_SHOP").change({"clocks_out": False}, **how))

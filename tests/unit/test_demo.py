@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -57,7 +58,7 @@ class Demo:
         form["csrf_token"] = token[1]
         return browser.post(self.address + path, data=form, headers=headers, timeout=TIMEOUT)
 
-    def rows(self, query: str) -> list[tuple[object, ...]]:
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.folder / "instance" / "demo" / DATABASE)) as database:
             return database.execute(query).fetchall()
 

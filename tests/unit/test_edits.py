@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -31,13 +32,13 @@ def shop(app_context, cast, add_job):
 
 def add(shop, start, end, **more) -> Shift:
     ana, grace, job = shop
-    how = {"by": Actor(grace), "at": NOW, "reason": "Forgot", **more}
+    how: dict[str, Any] = {"by": Actor(grace), "at": NOW, "reason": "Forgot", **more}
     return committing(lambda: ledger.add(ana, job, start, end, **how))
 
 
 def change(shop, shift, start, end, **more) -> bool:
     _, grace, job = shop
-    how = {"by": Actor(grace), "at": NOW, "reason": "Asked", **more}
+    how: dict[str, Any] = {"by": Actor(grace), "at": NOW, "reason": "Asked", **more}
     return isinstance(committing(lambda: ledger.amend(shift, start, end, job, **how)), Changed)
 
 
@@ -248,7 +249,7 @@ def test_a_change_that_is_rolled_back_leaves_no_row(shop):
     shift = add(shop, MORNING, MORNING + HOUR)
 
     def breaks_off() -> None:
-        how = {"by": Actor(shop[1]), "at": NOW, "reason": "Asked"}
+        how: dict[str, Any] = {"by": Actor(shop[1]), "at": NOW, "reason": "Asked"}
         ledger.amend(shift, MORNING, MORNING + 2 * HOUR, shop[2], **how)
         raise RuntimeError("the lights went out")
 

@@ -108,7 +108,8 @@ def test_sql_and_python_agree_wherever_clocks_are_changed(shop, name, nth, drawn
     day, rule = days[nth % len(days)], TimeRules(zone)
     begin = day_bounds(day - timedelta(days=1), zone)[0]
     now = begin + timedelta(seconds=SPAN)
-    shifts = punched(*shop, drawn, begin)
+    people, job = shop
+    shifts = punched(people, job, drawn, begin)
     total = 0
     for first, last in ((day - timedelta(days=9), day - timedelta(days=1)), (day, day), (day, now.date())):
         selection = Selection(first + timedelta(days=last == now.date()), last)

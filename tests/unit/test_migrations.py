@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, MetaData, inspect, text
@@ -184,7 +185,7 @@ def test_name_and_address_of_a_job_become_one_text(engine, name, address, joined
     assert column(engine, "SELECT job_address FROM jobs") == [""]
 
 
-def column(engine: Engine, query: str) -> list[object]:
+def column(engine: Engine, query: str) -> list[Any]:
     with engine.connect() as connection:
         return [row[0] for row in connection.execute(text(query))]
 

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -47,7 +48,8 @@ def punch_all(shop, pairs) -> None:
 
 def type_one(shop, what: str, minute: int, length: int) -> None:
     ana, grace, job = shop
-    begin, how = BEGIN + timedelta(minutes=minute), {"by": Actor(grace), "at": NOW, "reason": "Asked"}
+    begin = BEGIN + timedelta(minutes=minute)
+    how: dict[str, Any] = {"by": Actor(grace), "at": NOW, "reason": "Asked"}
     end = begin + timedelta(minutes=length)
     mine = shown()
     free = all(end <= start or stop <= begin for start, stop in mine)
@@ -93,7 +95,7 @@ def test_what_a_form_shows_sent_back_untouched_changes_nothing(shop, start, end,
     began, ended = instant(start), instant(max(start, end) + 60 * minutes)
     shift = punch_in(ana, job, began)
     punch_out(shift, ended)
-    how = {"by": Actor(grace), "at": NOW, "reason": "Asked"}
+    how: dict[str, Any] = {"by": Actor(grace), "at": NOW, "reason": "Asked"}
     done = committing(lambda: ledger.amend(shift, to_minute(began), to_minute(ended), job, **how))
     assert isinstance(done, Unchanged)
     assert (shift.started_at, shift.ended_at, shift.edited_at) == (began, ended, None)

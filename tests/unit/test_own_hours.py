@@ -1,6 +1,7 @@
 """An admin's own hours, typed: another admin decides, if there is one."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def alone(grace: User) -> None:
     committing(lambda: grace.deactivate(at=NOW))
 
 
-def how(by: User) -> dict[str, object]:
+def how(by: User) -> dict[str, Any]:
     return {"by": Actor(by), "at": NOW, "reason": "Came earlier"}
 
 

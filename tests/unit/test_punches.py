@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -33,11 +34,12 @@ SEVEN, EVENING = local(23, 7), local(23, 19)  # a Monday
 def shop(app_context, cast, add_job) -> tuple[User, User, Job, Job]:
     """Ana, Grace, a desk and doors."""
     jobs = [add_job("4512"), add_job("4513")]
-    people = [db.session.get_one(User, person) for person in (cast.ana, cast.grace)]
-    return (*people, *(db.session.get_one(Job, job) for job in jobs))
+    ana, grace = (db.session.get_one(User, person) for person in (cast.ana, cast.grace))
+    desk, doors = (db.session.get_one(Job, job) for job in jobs)
+    return ana, grace, desk, doors
 
 
-def punched(worker: User, job: Job, at: datetime, **how: object):
+def punched(worker: User, job: Job, at: datetime, **how: Any):
     how = {"by": Actor(worker), "rules": RULES, **how}
     return committing(lambda: ledger.punch_in(worker, job.id, at=at, **how))
 
@@ -56,7 +58,7 @@ def test_a_shift_begins_in_the_minute_in_which_the_one_before_was_punched_out(sh
     ana, grace, desk, _ = shop
     morning = punch_in(ana, desk, local(23, 7, 2, 40))
     punch_out(morning, local(23, 11, 30, 10))
-    how = {"by": Actor(grace), "at": local(24, 7), "reason": "Phone was dead"}
+    how: dict[str, Any] = {"by": Actor(grace), "at": local(24, 7), "reason": "Phone was dead"}
     shift = committing(lambda: ledger.add(ana, desk, local(23, 11, 30), local(23, 15, 30), **how))
     assert shift.ended_at - shift.started_at == 4 * HOUR
     assert morning.ended_at == local(23, 11, 30, 10)
@@ -149,7 +151,7 @@ def test_a_punch_out_of_a_shift_that_another_followed_changes_nothing(shop):
     ana, _, desk, doors = shop
     shift = punch_in(ana, desk, SEVEN)
     assume(shift, local(23, 15, 30), local(23, 18))
-    how = {"by": Actor(ana), "at": local(23, 18), "reason": "Rush"}
+    how: dict[str, Any] = {"by": Actor(ana), "at": local(23, 18), "reason": "Rush"}
     committing(lambda: ledger.add(ana, doors, local(23, 16), local(23, 17), **how))
     assert not punch_out(shift, EVENING)
     assert lengths(ana)[0] == ("4512", SEVEN, local(23, 15, 30), True)
@@ -205,7 +207,7 @@ def test_a_shift_that_went_meanwhile_is_a_sentence_whatever_was_to_be_done(shop,
 
 def test_a_move_now_keeps_the_mark_of_an_edited_shift(shop):
     ana, grace, desk, doors = shop
-    how = {"by": Actor(grace), "reason": "Came earlier"}
+    how: dict[str, Any] = {"by": Actor(grace), "reason": "Came earlier"}
     shift = committing(lambda: ledger.add(ana, desk, SEVEN, None, at=SEVEN + HOUR, **how))
     done = committing(lambda: ledger.assign(ana, doors, EVENING, at=EVENING, ending=shift, **how))
     assert (shift.ended_at, shift.edited_at) == (EVENING, SEVEN + HOUR)
@@ -246,7 +248,7 @@ def test_an_admins_punch_writes_down_the_shift_that_ended_by_it(shop):
 
 
 def request(ana: User, kind: str, shift: Shift, end: datetime | None, job: Job) -> Correction:
-    how = {"note": "", "at": local(23, 17)}
+    how: dict[str, Any] = {"note": "", "at": local(23, 17)}
     return committing(lambda: ask(ana, kind, shift, shift.started_at, end, job, **how))
 
 
@@ -280,7 +282,7 @@ def test_what_an_admin_changed_since_is_not_overwritten_by_a_request(shop):
     ana, grace, desk, _ = shop
     shift = punch_in(ana, desk, SEVEN)
     asked = request(ana, "forgot", shift, local(23, 16), desk)
-    how = {"by": Actor(grace), "at": local(23, 18), "reason": "Camera"}
+    how: dict[str, Any] = {"by": Actor(grace), "at": local(23, 18), "reason": "Camera"}
     committing(lambda: ledger.amend(shift, SEVEN, local(23, 14), desk, **how))
     with pytest.raises(RuleViolation, match="has changed since"):
         committing(lambda: approve(asked, by=grace, at=EVENING))

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from threading import Barrier, Thread
 from threading import enumerate as running_threads
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -27,7 +28,8 @@ from flask_app.models.database import PROJECT
 from flask_app.models.sync_run import ABANDONED, FAILED, SUCCEEDED
 from flask_app.models.task_run import LAPSE
 from flask_app.standin import Standin
-from flask_app.utils.scheduler_tasks import DAILY_SYNC, automated_job_sync, start_scheduler
+from flask_app.sync.health import DAILY_SYNC
+from flask_app.utils.scheduler_tasks import automated_job_sync, start_scheduler
 from tests.connected import PATIENCE, connect, ledger, sync, until
 from tests.servers import free_port
 
@@ -281,7 +283,7 @@ def environment(app: Flask, standin: Standin) -> dict[str, str]:
 
 
 @contextmanager
-def running(command: list[str], log: Path, **how: object) -> Iterator[subprocess.Popen[bytes]]:
+def running(command: list[str], log: Path, **how: Any) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=PROJECT, stdout=output, stderr=output, **how)
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,14 +19,14 @@ NEW_YORK = ZoneInfo("America/New_York")
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Punches:
     started_at: datetime
     ended_at: datetime | None
     user_id: int = 1
 
 
-def utc(*parts: int) -> datetime:
+def utc(*parts: Any) -> datetime:
     return datetime(*parts, tzinfo=UTC)
 
 

@@ -1,6 +1,7 @@
 """The list of changes, and the shop's own rules."""
 
 from datetime import date, time, timedelta
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,8 @@ def grace(app, cast, add_job, log_in):
     job_id = add_job("4512")
     with app.app_context():
         luis, by = (db.session.get_one(User, person) for person in (cast.luis, cast.grace))
-        job, how = db.session.get_one(Job, job_id), {"by": Actor(by), "at": NOW, "reason": "Phone was dead"}
+        job = db.session.get_one(Job, job_id)
+        how: dict[str, Any] = {"by": Actor(by), "at": NOW, "reason": "Phone was dead"}
         committing(lambda: ledger.add(luis, job, NOW - 9 * HOUR, NOW - HOUR, **how))
     browser = log_in("grace")
     browser.post(f"/roster/user/{cast.ana}", data={"on": "no"})

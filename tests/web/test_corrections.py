@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -34,7 +35,7 @@ def assumed(app, cast, add_job) -> int:
     with app.app_context():
         ana, job = db.session.get_one(User, cast.ana), db.session.get_one(Job, job_id)
         shift = punch_in(ana, job, SEVEN)
-        how = {"by": BY_ITSELF, "at": EVENING, "reason": "Open"}
+        how: dict[str, Any] = {"by": BY_ITSELF, "at": EVENING, "reason": "Open"}
         committing(lambda: ledger.assume_end(shift, SEVEN + 8.5 * HOUR, **how))
         return shift.id
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -149,7 +149,7 @@ def test_no_view_changes_anything_while_it_is_only_drawn_again(guarded, add_job)
 @pytest.mark.usefixtures("cast")
 def test_nothing_can_be_committed_while_a_form_is_only_drawn_again(app):
     with app.test_request_context("/"):
-        drafts.g.draw_again = "Look again."
+        g.draw_again = "Look again."
         with pytest.raises(RuntimeError, match="only drawn again"):
             committing(lambda: None)
 

@@ -81,7 +81,8 @@ def test_hours_are_those_of_the_timesheet(app, cast, punch):
     today = board(app, meal=MealRule(30, 240))
     with app.app_context():
         rules = TimeRules(NEW_YORK, MealRule(30, 240))
-        sheet = timesheet_of(db.session.get_one(User, cast.ana), *[date(2026, 11, 23)] * 2, rules, now=TEN)
+        ana, day = db.session.get_one(User, cast.ana), date(2026, 11, 23)
+        sheet = timesheet_of(ana, day, day, rules, now=TEN)
     assert (today.total("minutes"), today.total("meal")) == (sheet.minutes, sheet.meal) == (480, 30)
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import openpyxl
@@ -67,7 +68,8 @@ def punched(shop, drawn) -> list[Shift]:
 def test_every_report_tells_what_the_timesheet_tells(app_context, shop, drawn, rule):
     people, jobs = shop
     sheet = Timesheet(punched(shop, drawn), rules=rule, now=NOW)
-    selection, how = Selection(FIRST, LAST), {"now": NOW, "period": ""}
+    selection = Selection(FIRST, LAST)
+    how: dict[str, Any] = {"now": NOW, "period": ""}
     shifts = shifts_report(Wanted(selection), rule, **how)
     hours = hours_report(selection, rule, **how)
     quarterly = quarterly_report(selection, rule, **how)
@@ -120,7 +122,8 @@ def test_every_sum_tells_how_much_of_it_is_open_or_assumed(app_context, shop, dr
     for n in assumed & set(range(len(shifts))):
         shifts[n].assumed_at = NOW if shifts[n].ended_at else None
     db.session.commit()
-    selection, how = Selection(FIRST, LAST), {"now": NOW, "period": ""}
+    selection = Selection(FIRST, LAST)
+    how: dict[str, Any] = {"now": NOW, "period": ""}
     for label, is_so in (
         ("Of it on the clock", lambda shift: shift.ended_at is None),
         ("Of it assumed", lambda shift: shift.assumed_at is not None),
