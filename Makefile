@@ -16,6 +16,7 @@ check: .venv/test ## what has to hold without running it: format, style, types, 
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lizard -l python -C 8 -w -W complexity-known.txt flask_app server.py
 
 fmt: .venv/test ## format the code and mend what ruff can mend by itself
 	$(BIN)/ruff format .

@@ -77,4 +77,4 @@ class DepartmentStay(Base):
 @event.listens_for(User, "after_insert")
 def _first_department(_mapper: Any, connection: Connection, person: User) -> None:
     row = {"user_id": person.id, "from_day": BEGINNING, "department": person.department}
-    connection.execute(insert(DepartmentStay.__table__), row)  # type: ignore[arg-type]  # it is a table
+    connection.execute(insert(DepartmentStay.__table__), row)  # it is a table

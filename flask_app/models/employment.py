@@ -80,7 +80,7 @@ def _within(first: Any, last: Any, day: date) -> Any:
     return and_(or_(first.is_(None), first <= day), or_(last.is_(None), last >= day))
 
 
-_TABLE: Table = Employment.__table__  # type: ignore[assignment]  # it is no join
+_TABLE: Table = Employment.__table__  # it is no join
 
 
 @event.listens_for(User, "after_insert")

@@ -12,9 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from flask import Flask
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -209,7 +211,7 @@ class Killed(BaseException):
 class History(RuleBasedStateMachine):
     """One history: the same steps are done to the model and by the program."""
 
-    app = None  # set by main()
+    app: Flask  # set by prove()
 
     def __init__(self) -> None:
         super().__init__()
@@ -235,7 +237,7 @@ class History(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.context.pop()
 
-    def both(self, expected: Callable[[], None], work: Callable[[], object]) -> object:
+    def both(self, expected: Callable[[], None], work: Callable[[], Any]) -> Any:
         """Do a step to the model and by the program: both do it, or both refuse it."""
         try:
             expected()
@@ -279,7 +281,7 @@ class History(RuleBasedStateMachine):
         done = self.both(
             lambda: self.model.punch_in(person, job, self.now, key),
             lambda: ledger.punch_in(
-                worker, self.jobs[job], by=Actor(worker), at=self.now, rules=RULES, key=str(UUID(int=key))
+                worker, self.jobs[job].id, by=Actor(worker), at=self.now, rules=RULES, key=str(UUID(int=key))
             ),
         )
         if len(self.model.shifts[person]) > before:
@@ -422,7 +424,7 @@ class History(RuleBasedStateMachine):
     def be_killed_while_punching(self, person: int, job: int) -> None:
         def work() -> None:
             worker = self.people[person]
-            ledger.punch_in(worker, self.jobs[job], by=Actor(worker), at=self.now, rules=RULES)
+            ledger.punch_in(worker, self.jobs[job].id, by=Actor(worker), at=self.now, rules=RULES)
             raise Killed
 
         with suppress(Killed, RuleViolation):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import urllib3
@@ -56,7 +57,7 @@ def workers_and_jobs(app: Flask, people: int, jobs: int = 40) -> tuple[Sequence[
 class Server:
     """gunicorn as in production; it can be killed and started again on the same port."""
 
-    def __init__(self, url: str, folder: Path, *, workers: int = 2, **settings: str) -> None:
+    def __init__(self, url: str, folder: Path, *, workers: int = 2, **settings: Any) -> None:
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"gunicorn-{self.port}.log"
@@ -104,7 +105,7 @@ class Server:
 
 
 @contextmanager
-def serving(url: str, folder: Path, *, workers: int = 2, **settings: str) -> Iterator[Server]:
+def serving(url: str, folder: Path, *, workers: int = 2, **settings: Any) -> Iterator[Server]:
     server = Server(url, folder, workers=workers, **settings)
     server.start()
     try:
@@ -113,7 +114,7 @@ def serving(url: str, folder: Path, *, workers: int = 2, **settings: str) -> Ite
         server.stop()
 
 
-def dataverse_of(standin: Standin) -> dict[str, str]:
+def dataverse_of(standin: Standin) -> dict[str, Any]:
     """Return the settings that point at a stand-in."""
     return {
         "DATAVERSE_BASE_URL": standin.base_url, "DATAVERSE_TENANT_ID": standin.tenant_id,

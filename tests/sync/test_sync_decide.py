@@ -1,6 +1,7 @@
 """What a sync decides, without database or network: properties over arbitrary answers and arbitrary shops."""
 
 from copy import deepcopy
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -254,7 +255,7 @@ def concerned(decision: Decision, kind: str) -> frozenset[int]:
 def test_of_two_rows_with_one_number_the_newer_instant_comes_in_whatever_its_offset() -> None:
     """As texts, 13:30+02:00 is later than 12:00Z; as instants it is half an hour earlier."""
     times = {"row-0": "2026-11-23T13:30:00+02:00", "row-1": "2026-11-23T12:00:00Z", "row-2": "not a time"}
-    texts = dict.fromkeys(("general_contractor", "scope", "job_name_address"), "")
+    texts: dict[str, Any] = dict.fromkeys(("general_contractor", "scope", "job_name_address"), "")
     rows = [
         DataverseJob(row, "7", **texts, submittal_status="Approved", created_on=time, modified_on="")
         for row, time in times.items()

@@ -324,7 +324,7 @@ def test_nobody_begins_on_a_job_while_it_is_being_closed(shop, database_url, wor
     ana, grace, desk, _ = shop
     db.session.rollback()
     holder = make_engine(database_url)
-    how = {"by": Actor(grace), "at": EVENING}
+    how: dict[str, Any] = {"by": Actor(grace), "at": EVENING}
     works = {
         "assign": lambda: ledger.assign(ana, desk, EVENING, reason="Rush", **how),
         "punch": lambda: ledger.punch_in(ana, desk.id, rules=RULES, **how),

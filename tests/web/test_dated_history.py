@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -115,7 +116,7 @@ def sums(report, label: str) -> Counter[str]:
 def test_every_sum_by_department_is_of_the_days_on_which_people_were_in_it(shop, shifts, ana, luis):
     history(shop, shifts, (ana, luis))
     worked, meal = by_hand(shop, (ana, luis))
-    how = {"now": NOW, "period": ""}
+    how: dict[str, Any] = {"now": NOW, "period": ""}
     job = db.session.get_one(Job, shop[1])
     hours = hours_report(Selection(FIRST, LAST), RULES, **how)
     totals = job_totals(job, Departments.read(), RULES, now=NOW)

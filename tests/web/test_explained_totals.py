@@ -30,8 +30,8 @@ def grace(app, cast, add_job, log_in):
             db.session.add(Shift(user_id=who, job_id=jobs[job], started_at=start, ended_at=end))
         db.session.commit()
         ana, boss = db.session.get_one(User, cast.ana), db.session.get_one(User, cast.grace)
-        day = date(2026, 11, 9)
-        committing(lambda: people.move(ana, "PAINT_SHOP", day, by=boss, at=NOW, today=NOW.date()))
+        moved = date(2026, 11, 9)
+        committing(lambda: people.move(ana, "PAINT_SHOP", moved, by=boss, at=NOW, today=NOW.date()))
     with time_machine.travel(NOW, tick=False):
         yield log_in("grace")
 

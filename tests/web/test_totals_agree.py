@@ -221,7 +221,8 @@ def test_files_read_back_are_the_table_that_the_page_shows(app, shop, drawn, rul
         for shift in punched(shop, drawn)[:1]:
             shift.note = plain(note)
         db.session.commit()
-        selection, how = Selection(FIRST, LAST), {"now": NOW, "period": "p"}
+        selection = Selection(FIRST, LAST)
+        how: dict[str, Any] = {"now": NOW, "period": "p"}
         for report in (
             shifts_report(Wanted(selection, sort=sort), rule, **how),
             hours_report(selection, rule, **how),
