@@ -276,9 +276,13 @@ def test_a_due_time_is_looked_for_again_every_few_minutes(shop: Flask, looks_at_
 
 
 def environment(app: Flask, standin: Standin) -> dict[str, str]:
-    """Return what points another process at the same database and stand-in; the day's sync is due."""
+    """Return what points another process at the same database and stand-in; the day's sync is due.
+
+    No polls: one that falls due in the same second would be in the daily sync's way.
+    """
     settings = app.extensions["settings"]
-    ours = {"DATABASE_URL": settings.database_url, "SECRET_KEY": settings.secret_key, "SYNC_TIME": "00:00"}
+    ours = {"DATABASE_URL": settings.database_url, "SECRET_KEY": settings.secret_key}
+    ours |= {"SYNC_TIME": "00:00", "POLL_MINUTES": "0"}
     return {**os.environ, **dict.fromkeys(SETTINGS, ""), **standin.environment(), **ours}
 
 
