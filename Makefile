@@ -5,7 +5,7 @@ BIN := .venv/bin
 COVERAGE ?=
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal $(if $(COVERAGE),--cov)
 
-.PHONY: run test check fmt clean help
+.PHONY: run test check fmt messages clean help
 run: .venv/run ## serve the clock on http://127.0.0.1:5000 (what a bare `make` does)
 	$(BIN)/python server.py
 
@@ -21,6 +21,13 @@ check: .venv/test ## what has to hold without running it: format, style, types, 
 fmt: .venv/test ## format the code and mend what ruff can mend by itself
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+messages: .venv/run ## bring the catalogs of translations up to date with the sentences in the sources
+	$(BIN)/pybabel --quiet extract -F pyproject.toml -k lazy -k ngettext:1,2 --add-location file --sort-by-file \
+		--no-wrap -o flask_app/translations/messages.pot .
+	$(BIN)/pybabel --quiet update -i flask_app/translations/messages.pot -d flask_app/translations --no-wrap \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	rm flask_app/translations/messages.pot
 
 clean: ## take away what was installed and cached; the shop's data under instance/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*

@@ -11,7 +11,7 @@ from flask_app.config import Config
 from flask_app.controllers import blueprints
 from flask_app.models import db
 from flask_app.models.user import bcrypt
-from flask_app.web import drafts, errors, headers, measuring, presenting
+from flask_app.web import drafts, errors, headers, language, measuring, presenting
 from flask_app.web.sessions import SESSION_END, Sessions
 
 __version__ = "0.1.0"
@@ -40,6 +40,7 @@ def create_app(config: Config) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     db.init_app(app, config.database_url, config.database_ca_bundle, config.database_tls)
     bcrypt.init_app(app)
+    language.init_app(app)
     CSRFProtect(app)
     for part in (measuring, drafts, errors, headers, presenting, cli):
         part.init_app(app)

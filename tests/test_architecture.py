@@ -23,8 +23,10 @@ RANKS = {  # the longest beginning that fits a module's name decides; one name h
     "flask_app.models": 3,
     "flask_app.dataverse": 2,
     "flask_app.clock": 1,
+    "flask_app.formats": 1,
     "flask_app.im_number": 1,
     "flask_app.config": 1,
+    "flask_app.words": 0,
 }
 ONE_ROOM = ({"flask_app.controllers", "flask_app.utils.scheduler_tasks"},)  # a login starts a sync
 STRANGERS = ({"flask_app.models", "flask_app.dataverse"},)

@@ -1,6 +1,6 @@
 """One's own account: who one is here, and one's password."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_app.models import LoginAttempt, committing, db
@@ -8,15 +8,25 @@ from flask_app.models.errors import ValidationError
 from flask_app.models.login_attempt import TooManyAttempts
 from flask_app.models.user import hash_password, password_matches
 from flask_app.timeclock import people
-from flask_app.web.access import current_user, login_required, me
+from flask_app.web.access import current_user, local_path, login_required, me
+from flask_app.web.language import remember
 from flask_app.web.now import now
 from flask_app.web.person_forms import OwnPasswordForm
 from flask_app.web.sessions import open_session
+from flask_app.words import LANGUAGES
 
 bp = Blueprint("account", __name__)
 
 # What somebody may do who has to choose a password first.
-_ALLOWED = {"account.show", "account.change", "users.logout", "static", "health.healthz", "health.readyz"}
+_ALLOWED = {
+    "account.show",
+    "account.change",
+    "account.language",
+    "users.logout",
+    "static",
+    "health.healthz",
+    "health.readyz",
+}
 
 
 @bp.before_app_request
@@ -52,6 +62,19 @@ def change() -> ResponseReturnValue:
     open_session(user, now=now())
     flash("Your new password is set. You're logged out everywhere else.", "success")
     return redirect(url_for("account.show"))
+
+
+@bp.post("/language")
+def language() -> ResponseReturnValue:
+    """Keep the language for who is logged in, and on this device: the login page has this switch too."""
+    code, user = request.form.get("language", ""), me()
+    if code not in LANGUAGES:
+        abort(400)
+    if user:
+        committing(lambda: people.choose_language(user, code))
+    here = redirect(local_path(request.form.get("next", "")) or url_for("users.login"))
+    remember(here, code)
+    return here
 
 
 def _checked_password(old: str) -> str:

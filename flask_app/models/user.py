@@ -65,6 +65,7 @@ class User(Base):
     hire_date: Mapped[date | None]  # the first and the last day of work; None: not known, or not yet
     leave_date: Mapped[date | None]
     must_change_password: Mapped[bool] = mapped_column(default=False)  # an admin gave them this one
+    language: Mapped[str | None] = mapped_column(String(8))  # of LANGUAGES; None: what the browser asks for
     epoch: Mapped[int] = mapped_column(default=0)  # raised to end every session of this user
 
     @validates("first_name", "last_name")
@@ -275,7 +276,7 @@ def _brief(locked: bool) -> Select[Any]:
 
 _BRIEF = (
     "first_name", "last_name", "told_apart_by", "department", "approved_at", "deleted_date",
-    "must_change_password", "epoch",
+    "must_change_password", "epoch", "language",
 )  # fmt: skip
 
 

@@ -100,6 +100,11 @@ def set_roster(person: User, on: bool, *, by: User, at: datetime) -> None:
     _write_down(CHANGED, person, before, by=by, at=at)
 
 
+def choose_language(person: User, code: str) -> None:
+    """Speak to somebody in this language on all their devices. It is no fact about hours: no audit."""
+    User.locked(person.id).language = code
+
+
 def activate(person: User, *, by: User, at: datetime, today: date) -> None:
     """Let somebody in. Whoever left before `today` and comes back begins another employment on it."""
     before = _locked(person)

@@ -14,6 +14,7 @@ from flask_app.web.drafts import log_in_first
 from flask_app.web.now import now
 from flask_app.web.parse import row_id
 from flask_app.web.sessions import session_user
+from flask_app.words import speak
 
 E = TypeVar("E", bound=Base)
 P = ParamSpec("P")
@@ -21,10 +22,12 @@ View = Callable[P, ResponseReturnValue]
 
 
 def me() -> User | None:
-    """Return who is logged in, or None."""
+    """Return who is logged in, or None. From then on the answer is in the language that they chose."""
     if "me" not in g:
         view = current_app.view_functions.get(request.endpoint or "")
         g.me = session_user(now=now(), locked=getattr(view, "locks_me", False))
+        if g.me is not None and g.me.language:
+            speak(g.me.language)
     user: User | None = g.me
     return user
 

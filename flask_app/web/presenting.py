@@ -9,8 +9,11 @@ from uuid import uuid4
 
 from flask import Flask, g, request, url_for
 
+from flask_app import formats
 from flask_app.clock import at_minute, day_bounds
 from flask_app.config import settings
+from flask_app.formats import day as day
+from flask_app.formats import short_day as short_day
 from flask_app.im_number import order_key
 from flask_app.models import TimeRule, db
 from flask_app.models.department_stay import BEGINNING
@@ -41,7 +44,7 @@ def init_app(app: Flask) -> None:
         day_end=day_end,
         week_end=week_end,
     )
-    for present in (so_far, clock, stamp, stamp_text, day, hm, hours, iso):
+    for present in (so_far, clock, stamp, stamp_text, day, short_day, hm, hours, iso):
         app.jinja_env.filters[present.__name__] = present
     app.jinja_env.filters.update(weekdays=words_of, at_minute=at_minute, mark_words=mark_words)
     app.jinja_env.filters["by_job"] = by_job
@@ -50,25 +53,17 @@ def init_app(app: Flask) -> None:
 
 def clock(instant: datetime) -> str:
     """7:02 AM"""
-    local = _local(instant)  # strftime takes four times as long, and a page may have a thousand times of day
-    return f"{local.hour % 12 or 12}:{local.minute:02} {'AM' if local.hour < 12 else 'PM'}"
+    return formats.time_of_day(_local(instant))
 
 
 def stamp(instant: datetime) -> str:
-    """11/23/2026 07:02 AM"""
-    local = _local(instant)
-    hour, half = local.hour % 12 or 12, "AM" if local.hour < 12 else "PM"
-    return f"{local.month:02}/{local.day:02}/{local.year} {hour:02}:{local.minute:02} {half}"
+    """11/23/2026 07:02 AM · 23 nov 2026 7:02 AM"""
+    return formats.stamp(_local(instant))
 
 
 def stamp_text(text: str) -> str:
     """An instant as the audit writes it down, 2026-11-23T12:02:00Z, as the shop reads it"""
     return stamp(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z"))
-
-
-def day(value: date) -> str:
-    """Mon 11/23/2026"""
-    return value.strftime("%a %m/%d/%Y")
 
 
 def so_far(start: datetime) -> int:

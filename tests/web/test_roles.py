@@ -67,6 +67,7 @@ TABLE = {
     ("POST", "/api/process-approved-jobs"): (OUT, NO, IN),
     ("GET", "/account"): (OUT, IN, IN),
     ("POST", "/account/password"): (OUT, IN, IN),
+    ("POST", "/language"): (LOGIN, LOGIN, LOGIN),  # the login page has the switch too
     ("GET", "/todays_activity"): (OUT, IN, IN),
     ("POST", "/todays_activity/dismiss/<int:user_id>"): (OUT, NO, IN),
     ("POST", "/todays_activity/expect/<int:user_id>"): (OUT, NO, IN),
