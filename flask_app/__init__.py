@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from flask import Flask
-from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_app import cli
@@ -11,7 +10,8 @@ from flask_app.config import Config
 from flask_app.controllers import blueprints
 from flask_app.models import db
 from flask_app.models.user import bcrypt
-from flask_app.web import drafts, errors, headers, language, measuring, presenting
+from flask_app.web import compression, drafts, errors, headers, language, measuring, presenting
+from flask_app.web.csrf import MaskedCSRF
 from flask_app.web.sessions import SESSION_END, Sessions
 
 __version__ = "0.1.0"
@@ -40,8 +40,9 @@ def create_app(config: Config) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     db.init_app(app, config.database_url, config.database_ca_bundle, config.database_tls)
     bcrypt.init_app(app)
+    compression.init_app(app)
     language.init_app(app)
-    CSRFProtect(app)
+    MaskedCSRF(app)
     for part in (measuring, drafts, errors, headers, presenting, cli):
         part.init_app(app)
     for blueprint in blueprints:

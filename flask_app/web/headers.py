@@ -6,9 +6,10 @@ _CSP = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
-_EVERYWHERE = {
+_EVERYWHERE = {"X-Content-Type-Options": "nosniff"}
+# On style sheets, scripts and icons these say nothing, and would be a fifth of the first visit's bytes.
+_ON_PAGES = {
     "Content-Security-Policy": _CSP,
-    "X-Content-Type-Options": "nosniff",
     # Not "no-referrer": over https the CSRF check needs to see that a form came from this site.
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -20,6 +21,8 @@ def init_app(app: Flask) -> None:
     @app.after_request
     def add_headers(response: Response) -> Response:
         response.headers.update(_EVERYWHERE)
+        if request.endpoint != "static" or response.status_code >= 400:
+            response.headers.update(_ON_PAGES)
         if request.is_secure:
             response.headers["Strict-Transport-Security"] = "max-age=31536000"
         if request.endpoint != "static" or response.status_code >= 400:
