@@ -25,7 +25,7 @@ DATAVERSE_REQUIRED = (
 )  # fmt: skip
 SETTINGS = (
     "DATABASE_URL", "SECRET_KEY", *DATAVERSE_REQUIRED, "DATAVERSE_AUTHORITY", "DATAVERSE_CA_BUNDLE",
-    "DATAVERSE_SECRET_EXPIRES",
+    "DATAVERSE_SECRET_EXPIRES", "DATAVERSE_WRITE_BACK", "DATAVERSE_WRITE_ASSUMED",
     "USE_DATAVERSE", "SHOP_TIMEZONE", "SYNC_TIME", "POLL_MINUTES", "LOGIN_SYNC_MINUTES", "REGISTRATION",
     "MEAL_MINUTES", "MEAL_AFTER_HOURS", "LONGEST_SHIFT_HOURS",
     "HOST", "PORT", "TRUSTED_PROXIES", "TRUSTED_HOSTS", "DATABASE_CA_BUNDLE", "DATABASE_TLS",
@@ -70,6 +70,8 @@ class Config:
     dataverse: DataverseSettings | None = None
     use_dataverse: bool = True
     shop_timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/New_York"))
+    write_back: str = ""  # "hours": worked hours go back to Dataverse, once an admin has started it
+    writes_assumed_hours: bool = False  # whether ends that were only assumed count there
     sync_time: time = time(6, 0)
     poll_minutes: int = 10  # 0: no sync between the daily ones by itself
     login_sync_minutes: int = 5
@@ -107,6 +109,8 @@ class Config:
             dataverse=None if demo else reader.dataverse(),
             use_dataverse=reader.read("USE_DATAVERSE", _switch, True),
             shop_timezone=reader.read("SHOP_TIMEZONE", _zone, ZoneInfo("America/New_York")),
+            write_back=reader.read("DATAVERSE_WRITE_BACK", _one_of("hours"), ""),
+            writes_assumed_hours=reader.read("DATAVERSE_WRITE_ASSUMED", _switch, False),
             sync_time=reader.read("SYNC_TIME", _time_of_day, time(6, 0)),
             # The demo's Sync button should have something to bring.
             poll_minutes=reader.read("POLL_MINUTES", _number(0, 1440), 0 if demo else 10),
@@ -134,6 +138,11 @@ class Config:
     def syncs(self) -> bool:
         """Whether jobs come from Dataverse at all: it is connected and not switched off."""
         return self.use_dataverse and self.dataverse is not None
+
+    @property
+    def writes_hours(self) -> bool:
+        """Whether the hours of jobs are to go back to Dataverse."""
+        return self.dataverse is not None and self.write_back == "hours"
 
 
 def retired_settings(environ: Mapping[str, str]) -> list[str]:

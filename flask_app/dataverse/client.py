@@ -13,6 +13,7 @@ import requests
 from flask_app.clock import monotonic
 from flask_app.dataverse.addresses import https_origin, plain_name, query_of
 from flask_app.dataverse.answers import Answer, error_for, scrubber
+from flask_app.dataverse.batch import Part, read, written
 from flask_app.dataverse.errors import (
     DataverseClientError,
     DataverseConflict,
@@ -164,6 +165,15 @@ class DataverseClient:
         # Negative: Dataverse's word for "not counted". A bool is an int in Python.
         return count if type(count) is int and count >= 0 else None
 
+    def number_column(self, table: str, column: str, kind: str) -> Row:
+        """Return the definition of one column of numbers; `kind` is "Decimal", "Double", ..."""
+        options = {"$select": "LogicalName,IsValidForUpdate,SourceType,Precision,MinValue,MaxValue"}
+        where = f"EntityDefinitions(LogicalName='{plain_name(table)}')"
+        which = f"Attributes(LogicalName='{plain_name(column)}')"
+        cast = f"Microsoft.Dynamics.CRM.{plain_name(kind)}AttributeMetadata"
+        address = f"{self._api}/{where}/{which}/{cast}" + query_of(options)
+        return self._object(self._answer(self._request("GET", address, {}), self._call()))
+
     def columns(self, table: str, *, statistics: CallStatistics | None = None) -> list[Row]:
         """Return the definitions of a table's columns: name, type, whether readable, whether secured.
 
@@ -204,7 +214,53 @@ class DataverseClient:
         headers = {"If-Match": etag, "Content-Type": "application/json"}
         request = self._request("PATCH", self._address(entity_set, record_id), headers)
         request.data = json.dumps(changes)
-        answer = self._answer(request, self._call())
+        self._done(request)
+
+    def update_many(
+        self, entity_set: str, table: str, rows: Sequence[Row], *, statistics: CallStatistics | None = None
+    ) -> None:
+        """Change several records, each with its id among its columns: all of them, or none (UpdateMultiple).
+
+        A record that is not there is an error, never made. May be sent twice, as `update` may.
+        """
+        address = f"{self._address(entity_set)}/Microsoft.Dynamics.CRM.UpdateMultiple"
+        kind = f"Microsoft.Dynamics.CRM.{plain_name(table)}"
+        request = self._request("POST", address, {"Content-Type": "application/json"})
+        request.data = json.dumps({"Targets": [{"@odata.type": kind, **row} for row in rows]})
+        self._done(request, statistics)
+
+    def update_each(
+        self,
+        entity_set: str,
+        changes: Mapping[str, Mapping[str, Any]],
+        *,
+        statistics: CallStatistics | None = None,
+    ) -> dict[str, DataverseClientError | None]:
+        """Change several records, at most MOST_PARTS, each by itself; return the error of each id (None: done).
+
+        One batch, of which a record that is refused does not stop the others.
+        """
+        headers = {"If-Match": "*"}
+        parts = [
+            Part("PATCH", self._address(entity_set, record_id), headers, json.dumps(columns))
+            for record_id, columns in changes.items()
+        ]
+        kind, body = written(parts)
+        sent = {"Content-Type": kind, "Prefer": "odata.continue-on-error"}
+        request = self._request("POST", f"{self._api}/$batch", sent)
+        request.data = body
+        answer = self._answer(request, self._call(statistics))
+        answers = read(answer) if answer.status == 200 else None
+        if answers is None or len(answers) != len(changes):
+            raise error_for(answer, self._scrub) if answer.status != 200 else _unreadable(answer, "no batch")
+        return {
+            record_id: None if 200 <= one.status < 300 else error_for(one, self._scrub)
+            for record_id, one in zip(changes, answers, strict=True)
+        }
+
+    def _done(self, request: requests.Request, statistics: CallStatistics | None = None) -> None:
+        """Send what changes something; raise unless Dataverse says that it is done."""
+        answer = self._answer(request, self._call(statistics))
         if not 200 <= answer.status < 300:
             raise error_for(answer, self._scrub)
 

@@ -98,6 +98,11 @@ class DataverseService:
             )
         )
 
+    @property
+    def client(self) -> DataverseClient:
+        """The client, for what else there is to ask: its token and connections are shared."""
+        return self._client
+
     def get_approved_jobs(self) -> list[Approved]:
         """Return every active job whose submittal is approved, newest first."""
         return [job_from(row) for page in self._pages(_approved, None) for row in page]

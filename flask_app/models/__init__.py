@@ -9,6 +9,7 @@ from flask_app.models.dismissal import Dismissal
 from flask_app.models.employment import Employment
 from flask_app.models.job import Job
 from flask_app.models.login_attempt import LoginAttempt
+from flask_app.models.owed_hours import HoursSent, OwedHours
 from flask_app.models.shift import Shift
 from flask_app.models.shop_rules import DepartmentRule, Holiday
 from flask_app.models.sync_hold import SyncHold
@@ -17,9 +18,10 @@ from flask_app.models.task_run import TaskRun
 from flask_app.models.time_rule import TimeRule
 from flask_app.models.user import User
 from flask_app.models.working_week import WorkingWeek
+from flask_app.models.write_back import WriteBack
 
 __all__ = [
     "AdoptedRow", "Audit", "Base", "Correction", "DepartmentRule", "DepartmentStay", "Dismissal",
-    "Employment", "Holiday", "Job", "LoginAttempt", "Shift", "SyncHold", "SyncRun", "SyncSkip", "TaskRun",
-    "TimeRule", "User", "WorkingWeek", "committing", "db",
+    "Employment", "Holiday", "HoursSent", "Job", "LoginAttempt", "OwedHours", "Shift", "SyncHold", "SyncRun", "SyncSkip", "TaskRun",
+    "TimeRule", "User", "WorkingWeek", "WriteBack", "committing", "db",
 ]  # fmt: skip

@@ -44,8 +44,10 @@ __all__ = [
     "SyncTooSoon",
     "begin_sync",
     "carry_on",
+    "connection",
     "give_up",
     "rehearse",
+    "service_of_app",
     "sync_approved_jobs",
 ]
 
@@ -101,7 +103,7 @@ def begin_sync(*, trigger: str, user_id: int | None = None, not_within: timedelt
 
     Raises what sync_approved_jobs raises but SyncLost.
     """
-    _connection()
+    connection()
     run = take(trigger, user_id, not_within)
     db.session.expunge(run)  # another thread may go on with it
     return run
@@ -112,7 +114,7 @@ def carry_on(row: SyncRun) -> SyncResult:
     run = Running(row)
     try:
         with run.under_way():
-            news = _gather(run, _service())
+            news = _gather(run, service_of_app())
             result = committing(lambda: _apply(run, news))
     except DataverseClientError as error:
         result = _fail(run, error)
@@ -136,10 +138,10 @@ def rehearse() -> Plan:
 
     Raises SyncNotConfigured, SyncFailed.
     """
-    _connection()
+    connection()
     try:
         statistics = CallStatistics(deadline=Deadline(RUN_SECONDS))
-        news = read_everything(_service(), committing(known), statistics)
+        news = read_everything(service_of_app(), committing(known), statistics)
     except DataverseClientError as error:
         raise SyncFailed(str(error)) from None
     try:
@@ -148,7 +150,7 @@ def rehearse() -> Plan:
         db.session.rollback()
 
 
-def _connection() -> DataverseSettings:
+def connection() -> DataverseSettings:
     """Return how to reach Dataverse, or raise SyncNotConfigured."""
     config = settings()
     if not config.use_dataverse:
@@ -158,10 +160,10 @@ def _connection() -> DataverseSettings:
     return config.dataverse
 
 
-def _service() -> DataverseService:
+def service_of_app() -> DataverseService:
     """Return the application's one service: its token and connections are used again by the next run."""
     if "dataverse" not in current_app.extensions:
-        to = _connection()
+        to = connection()
         current_app.extensions["dataverse"] = DataverseService.connect(
             base_url=to.base_url,
             tenant_id=to.tenant_id,

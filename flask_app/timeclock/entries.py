@@ -1,6 +1,6 @@
 """The audit rows of shifts: who did it, in which role, by what way, and what was before and after."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +16,8 @@ from flask_app.models.audit import (
     Audit,
     as_texts,
 )
+from flask_app.models.job import Job
+from flask_app.models.owed_hours import OwedHours
 from flask_app.models.shift import Shift
 from flask_app.models.user import User
 
@@ -63,9 +65,28 @@ def facts(shift: Shift) -> dict[str, object]:
 
 
 def write(entries: list[Entry], *, by: Actor, at: datetime) -> None:
-    """Write the rows in one statement; a change of nothing leaves none."""
+    """Write the rows in one statement; a change of nothing leaves none.
+
+    What changes a job's hours is owed to Dataverse from the same transaction on.
+    """
     rows = [_row(entry, by, at) for entry in entries]
     Audit.write([row for row in rows if row["changes"] or row["action"] != CHANGED])
+    OwedHours.owe({job_id for entry in entries for job_id in _jobs_changed(entry)})
+
+
+def _jobs_changed(entry: Entry) -> Iterator[int]:
+    """Yield the jobs whose worked hours have changed by this: those of closed shifts."""
+    shift, before = entry.shift, entry.before
+    if before is None:
+        if shift.ended_at is not None:
+            yield shift.job_id
+        return
+    if all(before[field] == value for field, value in facts(shift).items() if field != "note"):
+        return
+    if shift.ended_at is not None or before["ended_at"] is not None:
+        yield shift.job_id
+        if before["job"] != shift.job.im_number and (job := Job.exactly(str(before["job"]))):
+            yield job.id
 
 
 def _row(entry: Entry, by: Actor, at: datetime) -> dict[str, object]:

@@ -1,0 +1,148 @@
+"""The column imi_actualhours: what kind of number it takes, what stands in it, and writing to it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+from uuid import UUID
+
+from flask_app.dataverse.batch import MOST_PARTS
+from flask_app.dataverse.client import CallStatistics, DataverseClient, Row
+from flask_app.dataverse.contract import ENTITY_SET, TABLE
+from flask_app.dataverse.errors import (
+    DataverseClientError,
+    DataverseConflict,
+    DataverseProtocolError,
+    DataverseRefused,
+)
+from flask_app.dataverse.table import ID, types_of
+
+HOURS = "imi_actualhours"
+IDS_AT_ONCE = 200  # in one filter: some 8 KB, of the 32 KB that an address may have
+_KINDS = {"DecimalType": "Decimal", "DoubleType": "Double"}
+# AttributeMetadata.SourceType (learn.microsoft.com, dn818010): null or 0 simple, 1 calculated, 2 rollup.
+_COMPUTED = {1: "calculated", 2: "rollup"}
+_USUAL_PRECISION = 2  # DecimalAttributeMetadata.Precision: what it is if it is not given
+
+Refusals = dict[str, DataverseClientError | None]
+
+
+@dataclass(frozen=True, slots=True)
+class HoursColumn:
+    """How a number of hours has to look so that the column takes it."""
+
+    precision: int  # decimals
+    least: float | None = None
+    most: float | None = None
+
+    def value(self, minutes: int) -> float:
+        """Return minutes as hours, rounded half up to the decimals that the column keeps."""
+        step = Decimal(1).scaleb(-self.precision)
+        return float((Decimal(minutes) / 60).quantize(step, ROUND_HALF_UP))
+
+    def same(self, present: object, minutes: int) -> bool:
+        """Whether these minutes are what stands there already; no hours at all may stand there as nothing."""
+        if isinstance(present, bool) or not isinstance(present, int | float):
+            return present is None and minutes == 0
+        return bool(abs(present - self.value(minutes)) < 0.5 * 10**-self.precision)
+
+    def refuses(self, minutes: int) -> str:
+        """Return why the column can't take this number, "" if it can."""
+        value = self.value(minutes)
+        if self.most is not None and value > self.most:
+            return f"The column {HOURS} takes {self.most:,g} hours at most."
+        return f"The column {HOURS} takes no number as small as this." if value < (self.least or 0) else ""
+
+
+class HoursTable:
+    """Reads and writes the hours of the rows of imi_jobs. Every method raises DataverseClientError."""
+
+    def __init__(self, client: DataverseClient) -> None:
+        self._client = client
+        self._column: HoursColumn | None = None
+        self._has_update_many = True
+
+    def organization(self) -> str:
+        """Return the id of the organization that is written to."""
+        found = self._client.who_am_i().get("OrganizationId")
+        if not isinstance(found, str) or not found:
+            raise DataverseProtocolError("Dataverse does not say which organization it is.")
+        return found.lower()
+
+    def column(self) -> HoursColumn:
+        """Return what the column takes, read from the metadata once; DataverseRefused if that isn't known.
+
+        A type that is not understood, a calculated or a read-only column is never written to.
+        """
+        if self._column is None:
+            self._column = self._look()
+        return self._column
+
+    def present(self, ids: Sequence[str], statistics: CallStatistics | None = None) -> dict[str, Any]:
+        """Map the rows that there are to what stands in their column; at most IDS_AT_ONCE ids."""
+        wanted = ",".join(f"'{UUID(row_id)}'" for row_id in ids)
+        rows = self._client.rows(
+            ENTITY_SET,
+            select=[ID, HOURS],
+            filter_clause=f"Microsoft.Dynamics.CRM.In(PropertyName='{ID}',PropertyValues=[{wanted}])",
+            orderby=[ID],
+            statistics=statistics,
+        )
+        return {str(row.get(ID)).lower(): row.get(HOURS) for row in rows}
+
+    def everything(self, statistics: CallStatistics | None = None) -> Iterator[tuple[str, Any]]:
+        """Yield id and hours of every row."""
+        for row in self._client.rows(ENTITY_SET, select=[ID, HOURS], orderby=[ID], statistics=statistics):
+            yield str(row.get(ID)).lower(), row.get(HOURS)
+
+    def write(self, hours: Mapping[str, float], statistics: CallStatistics | None = None) -> Refusals:
+        """Write the hours of these rows, this column alone; return the error of each id (None: written).
+
+        Many at once where the table can; a row that is refused never keeps the others from being written. A
+        failure that concerns all of them (no answer, throttling) raises, and nothing is known of any.
+        """
+        if len(hours) > 1 and self._has_update_many:
+            try:
+                rows: list[Row] = [{ID: row_id, HOURS: value} for row_id, value in hours.items()]
+                self._client.update_many(ENTITY_SET, TABLE, rows, statistics=statistics)
+            except (DataverseRefused, DataverseProtocolError, DataverseConflict) as refusal:
+                self._has_update_many = not _lacks_action(refusal)
+            else:
+                return dict.fromkeys(hours)
+        return self._write_each(hours, statistics)
+
+    def _write_each(self, hours: Mapping[str, float], statistics: CallStatistics | None) -> Refusals:
+        ids, outcome = list(hours), Refusals()
+        for first in range(0, len(ids), MOST_PARTS):
+            some = {row_id: {HOURS: hours[row_id]} for row_id in ids[first : first + MOST_PARTS]}
+            outcome |= self._client.update_each(ENTITY_SET, some, statistics=statistics)
+        return outcome
+
+    def _look(self) -> HoursColumn:
+        kind = types_of(self._client.columns(TABLE)).get(HOURS)
+        if kind is None:
+            raise DataverseRefused(f"Dataverse's table {TABLE} has no column {HOURS} that we may read.")
+        if kind not in _KINDS:
+            raise DataverseRefused(
+                f"The column {HOURS} is a {kind}. Hours are written only to a decimal or floating-point number."
+            )
+        definition = self._client.number_column(TABLE, HOURS, _KINDS[kind])
+        if source := _COMPUTED.get(definition.get("SourceType") or 0):
+            raise DataverseRefused(f"The column {HOURS} is a {source} column, which can't be written to.")
+        if definition.get("IsValidForUpdate") is not True:
+            raise DataverseRefused(f"The column {HOURS} can't be written to: Dataverse says it is read-only.")
+        precision = definition.get("Precision")
+        return HoursColumn(
+            precision if type(precision) is int and 0 <= precision <= 10 else _USUAL_PRECISION,
+            _number(definition.get("MinValue")),
+            _number(definition.get("MaxValue")),
+        )
+
+
+def _lacks_action(refusal: DataverseClientError) -> bool:
+    """Whether a refusal says that the table knows no UpdateMultiple, and not something about a row."""
+    return refusal.status in (404, 405, 501) and refusal.code in ("0x8006088a", "")
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
