@@ -15,12 +15,14 @@ from flask import Flask
 
 from flask_app.clock import day_bounds, utc_now
 from flask_app.config import Config, DataverseSettings, settings
-from flask_app.models import Job, Shift, User, committing, db
+from flask_app.dataverse.errors import DataverseClientError
+from flask_app.models import Job, Shift, User, WriteBack, committing, db
 from flask_app.models.database import PROJECT
 from flask_app.models.job import ACTIVE
 from flask_app.standin import Standin
 from flask_app.sync.approved_jobs import SyncNotConfigured, SyncRunning, sync_approved_jobs
 from flask_app.sync.following import fingerprints
+from flask_app.sync.hours_out import WriteBackRefused, hours_table, start
 from flask_app.timeclock import ledger
 from flask_app.timeclock.ledger import Actor, PunchRules
 from flask_app.timeclock.people import readable_password
@@ -101,7 +103,9 @@ def _with(config: Config, note: dict[str, str]) -> Config:
         ca_bundle=note["DATAVERSE_CA_BUNDLE"],
     )
     # Nothing here is worth the third of a second that a strong hash takes for each of these people.
-    return replace(config, secret_key=note["SECRET_KEY"], dataverse=dataverse, bcrypt_rounds=8)
+    return replace(
+        config, secret_key=note["SECRET_KEY"], dataverse=dataverse, bcrypt_rounds=8, write_back="hours"
+    )
 
 
 def fill(app: Flask, standin: Standin) -> list[Account]:
@@ -114,6 +118,7 @@ def fill(app: Flask, standin: Standin) -> list[Account]:
         except (SyncNotConfigured, SyncRunning) as reason:
             click.echo(reason)  # USE_DATAVERSE=false: the demo of the kill switch; or a demo that was killed
         committing(lambda: _add_shifts(people))
+        _write_hours_back(people)
     automated_job_sync(app)  # before more is approved, so that these jobs wait for somebody's click on Sync
     with app.app_context():
         _approve_some(standin)
@@ -169,6 +174,17 @@ def _add_shifts(people: Sequence[User]) -> None:
         if dice.random() < 0.75:
             started = now - timedelta(minutes=dice.randint(15, 200))
             _punch_in(person, dice.choice(mine), started, dice)
+
+
+def _write_hours_back(people: Sequence[User]) -> None:
+    """Let the hours of all jobs go to the stand-in from the beginning."""
+    state = committing(WriteBack.seen)
+    try:
+        if state is None and settings().syncs:
+            organization = hours_table().organization()
+            start(organization, everything=True, by=next(p for p in people if p.is_admin), at=utc_now())
+    except (WriteBackRefused, DataverseClientError) as reason:
+        click.echo(reason)
 
 
 def _work_a_day(person: User, jobs: Sequence[Job], day: date, dice: random.Random) -> None:

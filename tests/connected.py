@@ -30,9 +30,10 @@ def connected_quietly(make_app: Callable[..., Flask], standin: Standin) -> Flask
 
 
 def connect(make_app: Callable[..., Flask], standin: Standin, **client: Any) -> Flask:
-    """Return an application on `standin` whose client does not really wait between attempts."""
+    """Return an application on `standin` whose client does not really wait between attempts; `settings` are
+    further settings of the application."""
     settings = dataverse_settings(standin)
-    app = make_app(dataverse=settings)
+    app = make_app(dataverse=settings, **client.pop("settings", {}))
     app.extensions["dataverse"] = DataverseService(
         DataverseClient(
             settings.base_url,

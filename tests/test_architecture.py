@@ -37,6 +37,7 @@ CLOCK_EDGES = {  # who may ask flask_app.clock what time it is; everybody else i
     "flask_app.dataverse.answers",  # how long Dataverse wants to be left alone
     "flask_app.demo",
     "flask_app.sync.approved_jobs",
+    "flask_app.sync.hours_out",
     "flask_app.sync.running",
     "flask_app.upkeep.commands",
     "flask_app.utils.scheduler_tasks",

@@ -236,7 +236,7 @@ class DataverseClient:
         *,
         statistics: CallStatistics | None = None,
     ) -> dict[str, DataverseClientError | None]:
-        """Change several records, at most MOST_PARTS, each by itself; return the error of each id (None: done).
+        """Change several records, at most MOST_PARTS, each by itself; return the error of each id or None.
 
         One batch, of which a record that is refused does not stop the others.
         """

@@ -21,6 +21,7 @@ from flask_app.dataverse.errors import (
     DataverseRefused,
     DataverseUnavailable,
 )
+from flask_app.dataverse.hours import HoursTable
 from flask_app.dataverse.service import COUNT_LIMIT, DataverseService, is_guid
 from flask_app.dataverse.table import ID, says_nothing, types_of, what_is_amiss
 from flask_app.dataverse.tokens import claims_of, sign_in_error
@@ -97,8 +98,11 @@ class Probe(DataverseClient):
         return self._retrier.answer(requests.Request("GET", address).prepare(), self._call())
 
 
-def diagnose(to: DataverseSettings, *, today: date) -> Iterator[Step]:
-    """Yield the steps from the address to the approved rows; ends where it can't go on."""
+def diagnose(to: DataverseSettings, *, today: date, writes_hours: bool = False) -> Iterator[Step]:
+    """Yield the steps from the address to the approved rows; ends where it can't go on.
+
+    With `writes_hours` also whether hours could be written; that they can't does not end it.
+    """
     try:
         probe = Probe(to)
     except DataverseClientError as error:
@@ -111,7 +115,6 @@ def diagnose(to: DataverseSettings, *, today: date) -> Iterator[Step]:
         ("Secret", lambda: _secret(probe, today)),
         ("Token", lambda: _token(probe)),
         ("Application user", lambda: _user(probe)),
-        # Where hours are written back, the right to write stands here too: _right(probe, "prvWrite").
         ("Right to read jobs", lambda: _right(probe, "prvRead")),
     )
     with probe:
@@ -124,6 +127,9 @@ def diagnose(to: DataverseSettings, *, today: date) -> Iterator[Step]:
         yield from columns
         if all(step.outcome != FAILED for step in columns):
             yield _taken("Approved rows", lambda: _approved(probe))
+        if writes_hours:
+            yield _warned(_taken("Right to write hours", lambda: _right(probe, "prvWrite")))
+            yield _warned(_taken("Column for hours", lambda: _hours_column(probe)))
 
 
 def _taken(name: str, look: Callable[[], Finding]) -> Step:
@@ -133,6 +139,16 @@ def _taken(name: str, look: Callable[[], Finding]) -> Step:
         no_answer = isinstance(error, DataverseUnavailable) and error.status is None
         remedy = f" {_NO_ANSWER[name]}" if no_answer and name in _NO_ANSWER else ""
         return Step(name, FAILED, f"{error}{remedy}")
+
+
+def _warned(step: Step) -> Step:
+    """Return a step that concerns the hours only: a sync works without it."""
+    return Step(step.name, WARNING, step.sentence) if step.outcome == FAILED else step
+
+
+def _hours_column(probe: Probe) -> Finding:
+    column = HoursTable(probe).column()
+    return OK, f"Hours can be written to it, with {column.precision} decimals."
 
 
 def _address(probe: Probe) -> Finding:
@@ -203,19 +219,29 @@ def _user(probe: Probe) -> Finding:
 
 
 def _right(probe: Probe, privilege: str) -> Finding:
+    can = "may read jobs" if privilege == "prvRead" else "may change jobs"
     if privilege == "prvRead":
         probe.list_records(ENTITY_SET, select=[ID], top=1)
     try:
         granted = probe.privileges(str(probe.who_am_i().get("UserId")), privilege + TABLE)
     except (DataverseRefused, DataverseProtocolError):
-        return OK, "The application user may read jobs."  # it has just done so; how far, it may not tell
+        # It has just read; how far that right reaches, and whether it may write, it may not tell.
+        return (OK, f"The application user {can}.") if privilege == "prvRead" else _UNTOLD
     depths = {str(role.get("Depth")) for role in granted}
+    if not depths and privilege != "prvRead":
+        return WARNING, f"The application user lacks {privilege}{TABLE}: hours would be refused."
     if depths and "Global" not in depths:
         return WARNING, (
-            f"The application user reads only some rows ({', '.join(sorted(depths))} level). "
+            f"The application user {can} only in part ({', '.join(sorted(depths))} level). "
             f"Give its security role {privilege}{TABLE} at organization level, or jobs will be missing."
         )
-    return OK, "The application user may read jobs."
+    return OK, f"The application user {can}."
+
+
+_UNTOLD = (
+    WARNING,
+    "Dataverse does not tell whether the application user may change jobs; a first write will.",
+)
 
 
 def _columns(probe: Probe) -> Iterator[Step]:

@@ -124,7 +124,7 @@ class HoursTable:
             raise DataverseRefused(f"Dataverse's table {TABLE} has no column {HOURS} that we may read.")
         if kind not in _KINDS:
             raise DataverseRefused(
-                f"The column {HOURS} is a {kind}. Hours are written only to a decimal or floating-point number."
+                f"The column {HOURS} is a {kind}. Hours go to decimal or floating-point columns only."
             )
         definition = self._client.number_column(TABLE, HOURS, _KINDS[kind])
         if source := _COMPUTED.get(definition.get("SourceType") or 0):

@@ -22,6 +22,6 @@ from flask_app.models.write_back import WriteBack
 
 __all__ = [
     "AdoptedRow", "Audit", "Base", "Correction", "DepartmentRule", "DepartmentStay", "Dismissal",
-    "Employment", "Holiday", "HoursSent", "Job", "LoginAttempt", "OwedHours", "Shift", "SyncHold", "SyncRun", "SyncSkip", "TaskRun",
-    "TimeRule", "User", "WorkingWeek", "WriteBack", "committing", "db",
+    "Employment", "Holiday", "HoursSent", "Job", "LoginAttempt", "OwedHours", "Shift", "SyncHold", "SyncRun",
+    "SyncSkip", "TaskRun", "TimeRule", "User", "WorkingWeek", "WriteBack", "committing", "db",
 ]  # fmt: skip

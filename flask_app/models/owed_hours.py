@@ -21,6 +21,7 @@ from sqlalchemy import (
     and_,
     case,
     func,
+    literal_column,
     not_,
     or_,
     select,
@@ -260,8 +261,9 @@ def _quietly(statement: Update) -> int:
 def _raised(dialect: str) -> Any:
     """Return the statement that raises a job's version, from nothing to 1; parameter `job_id`."""
     table: Any = OwedHours.__table__
+    one_more: Any = literal_column("owed_hours.version + 1")  # no parameter: PyMySQL takes none in there
     first = {"version": 1, "sent_version": 0, "sent_minutes": 0, "trouble": ""}
     if dialect == "sqlite":
         raised = sqlite.insert(table).values(**first)
-        return raised.on_conflict_do_update(index_elements=["job_id"], set_={"version": table.c.version + 1})
-    return mysql.insert(table).values(**first).on_duplicate_key_update(version=table.c.version + 1)
+        return raised.on_conflict_do_update(index_elements=["job_id"], set_={"version": one_more})
+    return mysql.insert(table).values(**first).on_duplicate_key_update(version=one_more)

@@ -1,11 +1,11 @@
-"""Whether hours go back to Dataverse, and to which organization: decided by an admin, never by a setting alone."""
+"""Whether hours go back to Dataverse, and to which organization: an admin decides, not a setting alone."""
 
 from datetime import datetime
 from typing import Self
 
 from sqlalchemy import CheckConstraint, ForeignKey, Text, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from flask_app.models.audit import CHANGED, SETTING, Audit
 from flask_app.models.database import Base, db
@@ -21,8 +21,8 @@ class WriteBack(Base):
     """The one row about writing to Dataverse (id 1).
 
     `organization_id` is where we may write to: a copied database must not write into another environment.
-    `checked_at` is when all totals were last compared with what was settled, `rest_until` until when Dataverse
-    wants to be left alone, `trouble` why the last pass of the sender did not get through.
+    `checked_at` is when all totals were last compared with what was settled, `passed_at` when a sender last
+    looked, `rest_until` until when Dataverse wants to be left alone, `trouble` why the last pass failed.
     """
 
     __tablename__ = "write_back"
@@ -53,6 +53,11 @@ class WriteBack(Base):
             except IntegrityError:
                 raise ConcurrentUpdate("Somebody else has begun with this at this very moment.") from None
         return row
+
+    @classmethod
+    def seen(cls) -> Self | None:
+        """Return the row for reading, None if nobody has ever started."""
+        return db.session.scalar(select(cls).where(cls.id == 1).options(joinedload(cls.decided_by)))
 
     @property
     def is_on(self) -> bool:

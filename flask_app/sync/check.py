@@ -25,7 +25,7 @@ def check(*, today: date) -> Iterator[Step]:
         return
     if not config.use_dataverse:
         yield Step("Settings", FAILED, "Job sync is switched off (USE_DATAVERSE=false).")
-    yield from diagnose(config.dataverse, today=today)
+    yield from diagnose(config.dataverse, today=today, writes_hours=config.writes_hours)
 
 
 def would_work(steps: Iterable[Step]) -> bool:

@@ -19,11 +19,12 @@ from flask_app.dataverse.client import CallStatistics
 from flask_app.dataverse.errors import DataverseClientError, DataverseUnavailable
 from flask_app.dataverse.hours import IDS_AT_ONCE, HoursColumn, HoursTable
 from flask_app.dataverse.transport import Deadline
-from flask_app.models import Job, OwedHours, WriteBack, committing
+from flask_app.models import Job, OwedHours, User, WriteBack, committing
 from flask_app.models.errors import RuleViolation
 from flask_app.models.owed_hours import LEASE, PARKED, SAME, SENT, Owed, Settled
 from flask_app.sync.approved_jobs import connection, service_of_app
 from flask_app.sync.running import rest_after
+from flask_app.words import _
 
 BATCH_SECONDS = 120.0  # all requests of one batch, waits included; well within the lease of its rows
 CHECK_EVERY = timedelta(hours=24)
@@ -68,7 +69,7 @@ class WouldChange:
 
 
 def send_owed_hours(*, now: datetime) -> Pass | None:
-    """Send what is owed; None if there is nothing to do. Dataverse's failures are in the result, not raised."""
+    """Send what is owed; None if there is nothing to do. Dataverse's failures are told in the result."""
     if not committing(lambda: _has_work(now)):
         return None
     done = Pass()
@@ -104,8 +105,31 @@ def would_change() -> tuple[str, list[WouldChange]]:
     return organization, found
 
 
+def start(organization: str, *, everything: bool, by: User, at: datetime) -> None:
+    """Begin to write to the organization that an admin has seen. Raises WriteBackRefused."""
+    table = hours_table()
+    try:
+        present = table.organization()
+        table.column()
+    except DataverseClientError as error:
+        raise WriteBackRefused(str(error)) from None
+    if present != organization:
+        raise WriteBackRefused(
+            _("This is another organization of Dataverse than the one you saw. Look again first.")
+        )
+    assumed = settings().writes_assumed_hours
+    committing(
+        lambda: WriteBack.start(organization, everything=everything, with_assumed=assumed, by=by, at=at)
+    )
+
+
 def hours_table() -> HoursTable:
-    """Return the application's one table of hours: what the column is like is read once."""
+    """Return the application's one table of hours: what the column is like is read once.
+
+    Raises WriteBackRefused if hours are not to be written at all.
+    """
+    if not settings().writes_hours:
+        raise WriteBackRefused(_("Writing hours is off. Set DATAVERSE_WRITE_BACK=hours to use it."))
     connection()
     extensions = current_app.extensions
     if "hours_table" not in extensions or extensions["hours_table"][0] is not service_of_app():
@@ -137,7 +161,7 @@ def _send_all(done: Pass) -> None:
             "was written. If that is right, start the writing again on the page about it."
         )
     table.column()
-    for _ in range(_MOST_BATCHES):
+    for _batch in range(_MOST_BATCHES):
         lease = uuid4().hex
         owed = committing(lambda: _take(lease))  # noqa: B023  # run at once
         if not owed:

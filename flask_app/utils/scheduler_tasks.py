@@ -35,6 +35,7 @@ from flask_app.sync.approved_jobs import (
     sync_approved_jobs,
 )
 from flask_app.sync.health import CHECK_MINUTES, DAILY_SYNC, daily_is_near, daily_try
+from flask_app.sync.hours_out import send_owed_hours
 from flask_app.timeclock.clock_out import CLOCK_OUT, Outcome, clock_out, due_ends, last_due
 
 FIRST_LOOK = timedelta(seconds=3)
@@ -106,6 +107,8 @@ def _schedule(app: Flask) -> list[tuple[Callable[[Flask], None], Any]]:
     ]
     if config.syncs and config.poll_minutes:
         tasks.append((automated_poll, every(config.poll_minutes)))
+    if config.writes_hours:
+        tasks.append((automated_hours_out, every(1)))
     return tasks
 
 
@@ -178,6 +181,18 @@ def automated_clock_out(app: Flask) -> None:
         due_at = last_due(zone, now=now)
         claim = TaskRun.claim(CLOCK_OUT, due_at=due_at, now=now) if due_at else None
         _carry_out(claim, lambda: _clock_out(now))
+
+
+def automated_hours_out(app: Flask) -> None:
+    """Send the hours that Dataverse is owed. Any number of processes may at once: each row has one sender."""
+    with app.app_context():
+        try:
+            done = send_owed_hours(now=utc_now())
+        except Exception:  # noqa: BLE001  # nobody is there to be told; what is owed stays owed
+            _log.exception("Sending hours to Dataverse broke off")
+        else:
+            if done:
+                _log.log(logging.WARNING if done.trouble else logging.INFO, "Hours out: %s", done.sentence)
 
 
 def _carry_out(claim: TaskRun | None, work: Callable[[], _Ended | None]) -> None:
