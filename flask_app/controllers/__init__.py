@@ -7,6 +7,7 @@ from flask_app.controllers.corrections import bp as corrections
 from flask_app.controllers.employment import bp as employment
 from flask_app.controllers.health import bp as health
 from flask_app.controllers.hours_out import bp as hours_out
+from flask_app.controllers.install import bp as install
 from flask_app.controllers.jobs import bp as jobs
 from flask_app.controllers.meals import bp as meals
 from flask_app.controllers.missing_punch_outs import bp as missing_punch_outs
@@ -22,5 +23,5 @@ from flask_app.controllers.users import bp as users
 
 blueprints = (
     users, employment, account, jobs, shifts, corrections, today, assign, shift_office, missing_punch_outs,
-    office, audit, rules, meals, reports, sync, sync_decisions, hours_out, health,
+    office, audit, rules, meals, reports, sync, sync_decisions, hours_out, health, install,
 )  # fmt: skip

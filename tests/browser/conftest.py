@@ -62,10 +62,14 @@ def open_browser(browser: Browser, address: str) -> Iterator[Callable[..., Page]
     complaints: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
+        if message.text == "Service Worker registration blocked by Playwright":
+            return
         complaints.append(f"{message.type}: {message.text} ({message.location.get('url')})")
 
     def open_one(*, watch: bool = True, **options: Any) -> Page:
         settings = {"viewport": PHONE, "has_touch": True, "timezone_id": "America/New_York", **options}
+        # Only the tests of the service worker wait for it; under the others it would come at any moment.
+        settings.setdefault("service_workers", "block")
         context = browser.new_context(base_url=address, **settings)
         context.set_default_timeout(5000)
         contexts.append(context)

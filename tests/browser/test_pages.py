@@ -34,7 +34,7 @@ PAGES = ("/dashboard", "/dashboard?q=nothing-like-it", "/dashboard?tab=inactive"
          "/my/corrections/new", "/reports", "/reports/shifts?preset=two_weeks", "/reports/hours?preset=month",
          "/reports/quarterly", "/reports/jobs", "/reports/jobs/{job}",
          "/reports/shifts?format=print")  # fmt: skip
-PUBLIC = ("/", "/register")
+PUBLIC = ("/", "/register", "/offline/en")
 
 
 @pytest.fixture

@@ -25,6 +25,8 @@ TABLE = {
     ("POST", "/logout"): (LOGIN, LOGIN, LOGIN),
     ("GET", "/static/<path:filename>"): (IN, IN, IN),
     ("GET", "/favicon.ico"): (IN, IN, IN),
+    ("GET", "/manifest.webmanifest"): (IN, IN, IN),
+    ("GET", "/offline/<code>"): (IN, IN, IN),
     ("GET", "/healthz"): (IN, IN, IN),
     ("GET", "/readyz"): (IN, IN, IN),
     ("GET", "/version"): (IN, IN, IN),
@@ -132,7 +134,7 @@ def shop(app, cast, add_job) -> Flask:
         app.config["VALUES"] = {
             "correction_id": asked, "preset": "last_week", "rest": "csv",
             "job_id": job, "shift_id": shift.id, "user_id": cast.luis, "run_id": 1, "hold_id": 1,
-            "filename": "app.css",
+            "filename": "app.css", "code": "es",
         }  # fmt: skip
     return app
 
