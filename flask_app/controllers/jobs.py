@@ -12,7 +12,7 @@ from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.models.job import ACTIVE, INACTIVE
 from flask_app.reporting.departments import Departments
 from flask_app.reporting.hours import timesheet_of
-from flask_app.reporting.jobs_report import job_totals
+from flask_app.reporting.job_hours import job_totals
 from flask_app.reporting.timesheet import Line, Timesheet, worked_minutes
 from flask_app.sync.attention import renumbering_of
 from flask_app.timeclock.clock_out import unconfirmed
@@ -48,8 +48,7 @@ def dashboard() -> ResponseReturnValue:
         "jobs/dashboard.html",
         shift=shift,
         minutes=worked_minutes(shift.started_at, max(now(), shift.started_at)) if shift else 0,
-        today_minutes=this_day.minutes,
-        today_is_live=this_day.is_live,
+        this_day=this_day,
         recent=Shift.recent_jobs(user),
         on_now=on_now,
         unconfirmed=unconfirmed(user),

@@ -8,18 +8,24 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from flask_app.clock import week_start
 from flask_app.models import Job, Shift, User
 from flask_app.models.errors import RuleViolation
 from flask_app.models.user import DEPARTMENTS
 from flask_app.reporting.departments import Departments
-from flask_app.reporting.hours import Selection, hours_by_week, timesheet_of
+from flask_app.reporting.hours import (
+    Selection,
+    hours_by_week,
+    read_unsettled,
+    timesheet_of,
+    unsettled_by,
+    unsettled_by_week,
+)
 from flask_app.reporting.hours_report import hours_report
+from flask_app.reporting.job_hours import burn_up, job_days, job_totals
 from flask_app.reporting.jobs_report import (
     Work,
-    burn_up,
     figures_of,
-    job_days,
-    job_totals,
     jobs_report,
     read_pace,
     read_work,
@@ -62,7 +68,8 @@ def index() -> ResponseReturnValue:
     codes = [code for code in DEPARTMENTS if any(code in by for _, by in weeks)]
     labels = [start.strftime("%m/%d") for start, _ in weeks]
     chart = charts.bar_chart(labels, [[by.get(code, 0) / 60 for code in codes] for _, by in weeks])
-    return render_template("reports/index.html", weeks=weeks, codes=codes, chart=chart)
+    unsettled = unsettled_by_week(today(), WEEKS, clock_rules(), now=now())
+    return render_template("reports/index.html", weeks=weeks, codes=codes, chart=chart, unsettled=unsettled)
 
 
 @bp.get("/reports/shifts")
@@ -151,6 +158,9 @@ def job(job_id: int) -> ResponseReturnValue:
     work = read_work(pace, rules, now=now(), of=Shift.job_id == found.id).get(found.id, Work())
     figures = figures_of(found.estimated_hours, work, pace)
     lately = job_days(found, pace.days[0], today() - timedelta(days=1), rules, now=now())
+    may_change = read_unsettled(
+        Selection(weeks[0][0] if weeks else today(), today(), job_id=found.id), rules, now=now()
+    )
     labels = [start.strftime("%m/%d") for start, _ in weeks]
     chart = charts.line_chart(labels, [minutes / 60 for _, minutes in weeks], found.estimated_hours)
     return render_template(
@@ -161,6 +171,8 @@ def job(job_id: int) -> ResponseReturnValue:
         totals=totals,
         figures=figures,
         lately=lately,
+        unsettled_days=unsettled_by(may_change, lambda shift: shift.day),
+        unsettled_weeks=unsettled_by(may_change, lambda shift: week_start(shift.day)),
         until=today(),
     )
 

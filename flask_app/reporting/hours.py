@@ -1,11 +1,11 @@
 """The time rule in SQL: hours by person and day, without loading a shift. Twin of reporting/timesheet.py."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Integer, Subquery, case, cast, func, literal, select, union_all
 
@@ -19,6 +19,7 @@ from flask_app.reporting.timesheet import MealRule, TimeRules, Timesheet
 
 EPOCH = date(1970, 1, 1).toordinal()
 _DAY = 1440  # minutes
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class PersonDay(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Unsettled:
+class UnsettledShift:
     """A shift whose minutes may still change: it is open, or its end was assumed."""
 
     user_id: int
@@ -85,26 +86,39 @@ def pieces(
     return found
 
 
-def read_unsettled(selection: Selection, rules: TimeRules, *, now: datetime) -> list[Unsettled]:
+def read_unsettled(
+    selection: Selection, rules: TimeRules, *rule_of_shifts: ColumnElement[bool], now: datetime
+) -> list[UnsettledShift]:
     """Return what nobody has punched out of by now, and what has an end that was assumed: a few shifts, each
     kind by its own index."""
     kinds = ((True, Shift.open_for > 0), (False, Shift.assumed_at.is_not(None)))
-    each = [(is_open, pieces(selection, rules, rule, now=now)) for is_open, rule in kinds]
+    each = [(is_open, pieces(selection, rules, rule, *rule_of_shifts, now=now)) for is_open, rule in kinds]
     query = union_all(
         *(select(piece.c.user_id, piece.c.day, piece.c.minutes, literal(is_open)) for is_open, piece in each)
     )
     rows = db.session.execute(query)
     return [
-        Unsettled(user, as_date(day), int(minutes), bool(is_open)) for user, day, minutes, is_open in rows
+        UnsettledShift(user, as_date(day), int(minutes), bool(is_open))
+        for user, day, minutes, is_open in rows
     ]
 
 
-def unsettled_minutes(shifts: Iterable[Unsettled]) -> tuple[int, int]:
+def unsettled_minutes(shifts: Iterable[UnsettledShift]) -> tuple[int, int]:
     """Return how many minutes are of open shifts, and how many of shifts with an assumed end."""
     is_open = [0, 0]
     for shift in shifts:
         is_open[shift.is_open] += shift.minutes
     return is_open[True], is_open[False]
+
+
+def unsettled_by(
+    shifts: Iterable[UnsettledShift], key: Callable[[UnsettledShift], K]
+) -> dict[K, tuple[int, int]]:
+    """Return unsettled_minutes() of the shifts that have the same key, by that key."""
+    found: dict[K, list[UnsettledShift]] = defaultdict(list)
+    for shift in shifts:
+        found[key(shift)].append(shift)
+    return {each: unsettled_minutes(its) for each, its in found.items()}
 
 
 def person_days(
@@ -157,18 +171,16 @@ def read_person_days(
     selection: Selection, rules: TimeRules, *, now: datetime, unsettled: bool = False
 ) -> list[PersonDay]:
     """Return each person's days, by person and day; with `unsettled` they say what may still change."""
-    may_change: dict[tuple[int, date], list[Unsettled]] = defaultdict(list)
-    for shift in read_unsettled(selection, rules, now=now) if unsettled else ():
-        may_change[shift.user_id, shift.day].append(shift)
+    unsettled_shifts = read_unsettled(selection, rules, now=now) if unsettled else ()
+    may_change = unsettled_by(unsettled_shifts, lambda shift: (shift.user_id, shift.day))
     days = person_days(selection, rules, now=now)
     figures = select(days.c.user_id, days.c.day, days.c.shifts, days.c.minutes, days.c.meal)
     rows = db.session.execute(figures.order_by(days.c.user_id, days.c.day))
     read, day_of = [], cache(as_date)
     for user, number, shifts, minutes, meal in rows:
         day = day_of(number)
-        shifts_too = may_change.get((user, day)) if may_change else None
-        is_open, assumed = unsettled_minutes(shifts_too) if shifts_too else (0, 0)
-        read.append(PersonDay(user, day, shifts, int(minutes), int(meal), is_open, assumed))
+        unsettled_too = may_change.get((user, day), (0, 0)) if may_change else (0, 0)
+        read.append(PersonDay(user, day, shifts, int(minutes), int(meal), *unsettled_too))
     return read
 
 
@@ -176,7 +188,7 @@ def hours_by_week(
     today: date, weeks: int, rules: TimeRules, *, now: datetime
 ) -> list[tuple[date, dict[str, int]]]:
     """Return worked minutes by department of the last `weeks` weeks, each with its Monday, this one last."""
-    first = week_start(today) - timedelta(weeks=weeks - 1)
+    first = _first_of(today, weeks)
     piece = pieces(Selection(first, today), rules, now=now)
     moved = Departments.read(first).of_day(piece.c.user_id, piece.c.day, EPOCH)
     where = select(piece.c.day, piece.c.minutes, func.coalesce(moved, User.department).label("department"))
@@ -188,6 +200,28 @@ def hours_by_week(
         by = found[week_start(as_date(day))]
         by[department] = by.get(department, 0) + int(minutes)
     return list(found.items())
+
+
+def unsettled_by_week(
+    today: date, weeks: int, rules: TimeRules, *, now: datetime
+) -> dict[tuple[date, str], tuple[int, int]]:
+    """Return how many minutes of hours_by_week() are of open shifts, and how many of assumed ends, by Monday
+    and department."""
+    first = _first_of(today, weeks)
+    shifts = read_unsettled(Selection(first, today), rules, now=now)
+    query = select(User.id, User.department).where(User.id.in_({shift.user_id for shift in shifts}))
+    present = {user_id: department for user_id, department in db.session.execute(query)}
+    departments = Departments.read(first)
+
+    def where(shift: UnsettledShift) -> tuple[date, str]:
+        department = departments.on(shift.user_id, shift.day, present[shift.user_id])
+        return week_start(shift.day), department
+
+    return unsettled_by(shifts, where)
+
+
+def _first_of(today: date, weeks: int) -> date:
+    return week_start(today) - timedelta(weeks=weeks - 1)
 
 
 def as_date(number: int) -> date:

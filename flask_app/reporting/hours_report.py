@@ -20,6 +20,7 @@ from flask_app.reporting.report import (
     Column,
     Report,
     Row,
+    Unsettled,
     listed,
     unsettled_figures,
 )
@@ -27,6 +28,7 @@ from flask_app.reporting.timesheet import TimeRules
 
 DAYS_AT_MOST = 31  # a longer range is shown by weeks, and one of more weeks than this by months
 WEEKS_AT_MOST = 27
+_FIRST_SLOT = 3  # the place of the first day
 
 
 @dataclass(slots=True)
@@ -38,6 +40,8 @@ class Figures:
     open: int = 0
     assumed: int = 0
     by_slot: dict[date, int] = field(default_factory=lambda: defaultdict(int))
+    open_by_slot: dict[date, int] = field(default_factory=lambda: defaultdict(int))
+    assumed_by_slot: dict[date, int] = field(default_factory=lambda: defaultdict(int))
 
     def add(self, day: PersonDay, slot: date) -> None:
         self.worked += day.minutes
@@ -45,41 +49,62 @@ class Figures:
         self.open += day.open
         self.assumed += day.assumed
         self.by_slot[slot] += day.minutes
+        if day.open:
+            self.open_by_slot[slot] += day.open
+        if day.assumed:
+            self.assumed_by_slot[slot] += day.assumed
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which columns the report has: those of its days, and in files what of them may still change."""
+
+    slots: Sequence[date]
+    meals: bool
+    is_open: Sequence[date]  # the slots with hours of open shifts
+    assumed: Sequence[date]
 
 
 def hours_report(selection: Selection, rules: TimeRules, *, now: datetime, period: str) -> Report:
     """Return what everybody worked on the days of the selection."""
     slot = _slots(selection)
     days = read_person_days(selection, rules, now=now, unsettled=True)
+    people, everything = _people({day.user_id for day in days}), _figures(days, slot)
     slots = sorted({slot(selection.first + timedelta(n)) for n in range(_length(selection))})
-    people = _people({day.user_id for day in days})
-    meals = rules.has_meals
-    columns = _columns(slots, selection, meals)
+    layout = Layout(
+        slots, rules.has_meals, sorted(everything.open_by_slot), sorted(everything.assumed_by_slot)
+    )
     rows: list[Row] = []
     for code, theirs in _by_department(days, people, selection):
         sums = [(people[user_id], _figures(mine, slot)) for user_id, mine in theirs]
         together = _figures((day for _, mine in theirs for day in mine), slot)
-        rows += _department(code, sums, together, slots, meals)
-    everything = _figures(days, slot)
-    totals = ["All", None, None, *_cells(everything, slots, meals)]
+        rows += _department(code, sums, together, layout)
+    totals = ["All", None, None, *_cells(everything, layout)]
     figures = [("People", WHOLE, len(people)), ("Worked", HOURS, everything.worked)]
-    if meals:
+    if layout.meals:
         figures += [("Meal", HOURS, everything.meal), ("Paid", HOURS, everything.worked - everything.meal)]
     figures += unsettled_figures(everything.open, everything.assumed)
-    return Report("Hours", period, [listed("Hours", columns, rows, totals)], figures)
+    table = listed("Hours", _columns(layout, selection), rows, totals, _unsettled(everything, layout))
+    return Report("Hours", period, [table], figures)
 
 
-def _columns(slots: Sequence[date], selection: Selection, meals: bool) -> list[Column]:
-    ends = [start - timedelta(days=1) for start in slots[1:]]
-    spans = zip(slots, [*ends, selection.last], strict=True)
+def _columns(layout: Layout, selection: Selection) -> list[Column]:
+    ends = [start - timedelta(days=1) for start in layout.slots[1:]]
+    spans = zip(layout.slots, [*ends, selection.last], strict=True)
+    kinds = (("on the clock", layout.is_open), ("assumed", layout.assumed))
     return [
         Column("Employee", link="person"),
         Column("Employee number", in_files=True),
         Column("Department"),
         *(Column(_label(span[0], selection), HOURS, link="span", span=span) for span in spans),
         Column("Worked", HOURS, link="range"),
-        *([Column("Meal", HOURS, link="range"), Column("Paid", HOURS, link="range")] if meals else []),
+        *([Column("Meal", HOURS, link="range"), Column("Paid", HOURS, link="range")] if layout.meals else []),
         *UNSETTLED_COLUMNS,
+        *(
+            Column(f"{_label(start, selection)}, {kind}", HOURS, in_files=True)
+            for kind, slots in kinds
+            for start in slots
+        ),
     ]
 
 
@@ -97,15 +122,16 @@ def _by_department(
 
 
 def _department(
-    code: str, sums: Sequence[tuple[Any, Figures]], together: Figures, slots: Sequence[date], meals: bool
+    code: str, sums: Sequence[tuple[Any, Figures]], together: Figures, layout: Layout
 ) -> Iterable[Row]:
     name = DEPARTMENTS.get(code, code)
     for person, figures in sums:
         shown = full_name(person.first_name, person.last_name, person.told_apart_by)
-        cells = _cells(figures, slots, meals)
-        yield Row((shown, person.employee_number, name, *cells), {"person": person.id, "department": code})
-    cells = _cells(together, slots, meals)
-    yield Row((f"{name}, together", None, None, *cells), {"department": code}, is_group=True)
+        cells = (shown, person.employee_number, name, *_cells(figures, layout))
+        ids = {"person": person.id, "department": code}
+        yield Row(cells, ids, unsettled=_unsettled(figures, layout))
+    cells = (f"{name}, together", None, None, *_cells(together, layout))
+    yield Row(cells, {"department": code}, is_group=True, unsettled=_unsettled(together, layout))
 
 
 def _figures(days: Iterable[PersonDay], slot: Callable[[date], date]) -> Figures:
@@ -115,10 +141,23 @@ def _figures(days: Iterable[PersonDay], slot: Callable[[date], date]) -> Figures
     return figures
 
 
-def _cells(figures: Figures, slots: Sequence[date], meals: bool) -> list[int | None]:
-    days = [figures.by_slot.get(start) for start in slots]
-    paid = [figures.meal, figures.worked - figures.meal] if meals else []
-    return [*days, figures.worked, *paid, figures.open, figures.assumed]
+def _cells(figures: Figures, layout: Layout) -> list[int | None]:
+    days = [figures.by_slot.get(start) for start in layout.slots]
+    paid = [figures.meal, figures.worked - figures.meal] if layout.meals else []
+    is_open = [figures.open_by_slot.get(start, 0) for start in layout.is_open]
+    assumed = [figures.assumed_by_slot.get(start, 0) for start in layout.assumed]
+    return [*days, figures.worked, *paid, figures.open, figures.assumed, *is_open, *assumed]
+
+
+def _unsettled(figures: Figures, layout: Layout) -> dict[int, Unsettled]:
+    """Return how much of a line's sums may still change, by their places."""
+    if not (figures.open or figures.assumed):
+        return {}
+    found = {
+        place: (figures.open_by_slot.get(start, 0), figures.assumed_by_slot.get(start, 0))
+        for place, start in enumerate(layout.slots, start=_FIRST_SLOT)
+    }
+    return {**found, _FIRST_SLOT + len(layout.slots): (figures.open, figures.assumed)}
 
 
 def _people(ids: set[int]) -> dict[int, Any]:

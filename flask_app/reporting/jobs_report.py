@@ -1,22 +1,21 @@
 """Jobs: what was estimated, what was worked, how fast it goes and when it will be done."""
 
 from collections import defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, func, literal, select, union_all
+from sqlalchemy import case, func, select
 
-from flask_app.clock import day_bounds, week_start
+from flask_app.clock import day_bounds
 from flask_app.im_number import order_key
 from flask_app.models.database import db
 from flask_app.models.job import ACTIVE, INACTIVE, Job
 from flask_app.models.shift import Shift, end_or_now
 from flask_app.models.shop_rules import Holiday
 from flask_app.models.types import clock_minutes, plain
-from flask_app.reporting.departments import Departments
-from flask_app.reporting.hours import Selection, as_date, pieces
+from flask_app.reporting.job_hours import read_unsettled_of_jobs
 from flask_app.reporting.report import (
     DAY,
     HOURS,
@@ -26,6 +25,7 @@ from flask_app.reporting.report import (
     Column,
     Report,
     Row,
+    Unsettled,
     listed,
     unsettled_figures,
 )
@@ -34,12 +34,17 @@ from flask_app.reporting.timesheet import TimeRules
 PACE_DAYS = 10  # working days, the last that are over, on which a job's pace is measured
 NEARLY = 80.0  # percent of the estimate from which on a job is nearly over
 _FAR = timedelta(days=3650)
+_SETTLED = (0, 0, 0, 0)
+_WORKED, _LATELY = 3, 6  # the places of the sums in a line
 COLUMNS = (
     Column("Job", sort="job", link="job_report"), Column("General contractor"),
-    Column("Estimate", HOURS), Column("Worked", HOURS, sort="worked"), Column("Used %", PERCENT, sort="used"),
-    Column("Left", HOURS), Column("Last 10 working days", HOURS, sort="pace"),
+    Column("Estimate", HOURS), Column("Worked", HOURS, sort="worked", link="job_range"),
+    Column("Used %", PERCENT, sort="used"),
+    Column("Left", HOURS), Column("Last 10 working days", HOURS, sort="pace", link="job_pace"),
     Column("Of them on it", WHOLE), Column("A day", HOURS), Column("Done by", DAY), Column("Says"),
     *UNSETTLED_COLUMNS,
+    Column("Last 10 working days, on the clock", HOURS, in_files=True),
+    Column("Last 10 working days, assumed", HOURS, in_files=True),
 )  # fmt: skip
 
 
@@ -51,16 +56,6 @@ class Work:
     lately: int = 0
     first: date | None = None
     last: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DepartmentTotal:
-    """One department's share of a job: what people worked on it while they were in the department."""
-
-    department: str
-    shifts: int
-    people: int
-    minutes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +109,26 @@ def jobs_report(
 ) -> Report:
     """Return the jobs of a board with their figures: those over the estimate first, then nearly over ones."""
     pace = read_pace(rules.day_of(now))
-    work, unsettled = read_work(pace, rules, now=now, of=_on_board(status)), _unsettled(now)
+    work, unsettled = read_work(pace, rules, now=now, of=_on_board(status)), _unsettled(pace, rules, now)
     rows = []
     for job_id, number, contractor, estimated in _jobs(status, words):
-        one = figures_of(estimated, work.get(job_id, Work()), pace)
-        rows.append((one, _row(job_id, number, contractor, one, unsettled.get(job_id, (0, 0)))))
+        mine = work.get(job_id, Work())
+        one = figures_of(estimated, mine, pace)
+        ids = {"job": job_id, "number": number, "first": mine.first, "last": rules.day_of(now)}
+        ids |= {"pace_first": pace.days[0], "pace_last": ids["last"] - timedelta(days=1)}
+        rows.append((one, _row(number, contractor, one, unsettled.get(job_id, _SETTLED), ids)))
     rows.sort(key=_order(sort), reverse=sort.startswith("-"))
     over = sum(one.says == "Over" for one, _ in rows)
     nearly = sum(one.says == "Nearly over" for one, _ in rows)
     figures = [("Jobs", WHOLE, len(rows)), ("Over the estimate", WHOLE, over), ("Nearly over", WHOLE, nearly)]
     worked_in_all = sum(one.worked for one, _ in rows)
     figures += [("Worked", HOURS, worked_in_all)]
-    open_in_all, assumed_in_all = (sum(row.cells[n] for _, row in rows) for n in (-2, -1))
-    figures += unsettled_figures(open_in_all, assumed_in_all)
+    may_change = [sum(row.cells[n] for _, row in rows) for n in (-4, -3, -2, -1)]
+    figures += unsettled_figures(*may_change[:2])
     totals = ["All", None, None, worked_in_all, None, None, sum(one.lately for one, _ in rows)]
-    totals += [None, None, None, None, open_in_all, assumed_in_all]
-    return Report("Jobs", "Up to now", [listed("Jobs", COLUMNS, [row for _, row in rows], totals)], figures)
+    totals += [None, None, None, None, *may_change]
+    table = listed("Jobs", COLUMNS, [row for _, row in rows], totals, _by_place(*may_change))
+    return Report("Jobs", "Up to now", [table], figures)
 
 
 def figures_of(estimated_hours: float | None, work: Work, pace: Pace) -> JobFigures:
@@ -157,47 +156,6 @@ def read_pace(today: date) -> Pace:
 
 def _is_working(day: date, off: Set[date]) -> bool:
     return day.weekday() < 5 and day not in off
-
-
-def job_totals(
-    job: Job, departments: Departments, rules: TimeRules, *, now: datetime
-) -> list[DepartmentTotal]:
-    """Return what each of all `departments` has worked on `job` up to `now`, by its code."""
-    minutes = clock_minutes(end_or_now(now)) - clock_minutes(Shift.started_at)
-    department = departments.of_shift(rules.zone).label("department")
-    each = select(department, Shift.user_id, minutes.label("minutes")).join(Shift.user)
-    shifts = each.where(Shift.job_id == job.id).subquery("shifts_of_job")
-    people = func.count(func.distinct(shifts.c.user_id))
-    query = select(shifts.c.department, func.count(), people, func.sum(shifts.c.minutes))
-    rows = db.session.execute(query.group_by(shifts.c.department)).all()
-    return sorted((DepartmentTotal(d, n, p, int(m)) for d, n, p, m in rows), key=lambda t: t.department)
-
-
-def job_days(job: Job, first: date, last: date, rules: TimeRules, *, now: datetime) -> list[tuple[date, int]]:
-    """Return the job's worked minutes of each day from `first` to `last` on which somebody worked on it."""
-    piece = pieces(Selection(first, last, job_id=job.id), rules, now=now)
-    query = select(piece.c.day, func.sum(piece.c.minutes)).group_by(piece.c.day).order_by(piece.c.day)
-    return [(as_date(day), int(minutes)) for day, minutes in db.session.execute(query)]
-
-
-def burn_up(job: Job, rules: TimeRules, *, now: datetime) -> list[tuple[date, int]]:
-    """Return the job's worked minutes week by week, added up; weeks without work between stand too."""
-    first = db.session.scalar(select(func.min(Shift.started_at)).where(Shift.job_id == job.id))
-    if first is None:
-        return []
-    today = rules.day_of(now)
-    selection = Selection(min(rules.day_of(first), today), today, job_id=job.id)
-    piece = pieces(selection, rules, now=now)
-    by_week: dict[date, int] = defaultdict(int)
-    query = select(piece.c.day, func.sum(piece.c.minutes)).group_by(piece.c.day)
-    for day, minutes in db.session.execute(query):
-        by_week[week_start(as_date(day))] += int(minutes)
-    sums, total, week = [], 0, week_start(selection.first)
-    while week <= today:
-        total += by_week.get(week, 0)
-        sums.append((week, total))
-        week += timedelta(days=7)
-    return sums
 
 
 def read_work(pace: Pace, rules: TimeRules, *, now: datetime, of: Any = None) -> dict[int, Work]:
@@ -230,23 +188,28 @@ def _jobs(status: str, words: str) -> Any:
     return db.session.execute(query.order_by(Job.im_order, Job.id))
 
 
-def _unsettled(now: datetime) -> dict[int, tuple[int, int]]:
-    """Return (minutes of open shifts, minutes of assumed ends) of the jobs that have any; few shifts."""
-    minutes = clock_minutes(end_or_now(now)) - clock_minutes(Shift.started_at)
-    by_job: dict[int, list[int]] = defaultdict(lambda: [0, 0])
-    is_open = select(Shift.job_id, minutes, literal(0)).where(Shift.open_for > 0)
-    is_assumed = select(Shift.job_id, minutes, literal(1)).where(Shift.assumed_at.is_not(None))
-    for job_id, worked, kind in db.session.execute(union_all(is_open, is_assumed)):
-        by_job[job_id][kind] += worked
-    return {job_id: (sums[0], sums[1]) for job_id, sums in by_job.items()}
+def _unsettled(pace: Pace, rules: TimeRules, now: datetime) -> Mapping[int, Sequence[int]]:
+    """Return (minutes of open shifts, minutes of assumed ends, the same of the pace's days) of the jobs that
+    have any; few shifts."""
+    by_job: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    today = rules.day_of(now)
+    for job_id, started_at, minutes, kind in read_unsettled_of_jobs(Shift.job_id, now=now):
+        by_job[job_id][kind] += minutes
+        if pace.days[0] <= rules.day_of(started_at) < today:
+            by_job[job_id][2 + kind] += minutes
+    return by_job
 
 
-def _row(job_id: int, number: str, contractor: str, one: JobFigures, unsettled: tuple[int, int]) -> Row:
+def _row(number: str, contractor: str, one: JobFigures, unsettled: Sequence[int], ids: dict[str, Any]) -> Row:
     cells = (
         number, contractor, one.estimate, one.worked, one.used, one.left, one.lately,
         one.days if one.lately else None, one.a_day, one.done_by, one.says, *unsettled,
     )  # fmt: skip
-    return Row(cells, {"job": job_id})
+    return Row(cells, ids, unsettled=_by_place(*unsettled))
+
+
+def _by_place(is_open: int, assumed: int, open_lately: int, assumed_lately: int) -> dict[int, Unsettled]:
+    return {_WORKED: (is_open, assumed), _LATELY: (open_lately, assumed_lately)}
 
 
 def _order(sort: str) -> Any:

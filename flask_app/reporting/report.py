@@ -1,7 +1,7 @@
 """What every report is made of: a table of typed columns, from which page, print, CSV and XLSX are drawn."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import product
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ TIME = "time"  # minutes since 1970 in UTC, see models.types.clock_minutes; show
 MARKS = "marks"  # a tuple of keys of MARK_WORDS
 MARK_WORDS = {"open": "On the clock", "assumed": "Assumed end", "edited": "Edited"}
 Figure = tuple[str, str, Any]  # label, kind, value
+Unsettled = tuple[int, int]  # of a sum: minutes of open shifts, minutes of shifts with an assumed end
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,13 @@ class Column:
 
 
 class Row(NamedTuple):
-    """One line: a value per column, ids for links, and whether it is a subtotal."""
+    """One line: a value per column, ids for links, whether it is a subtotal, and by the places of its sums
+    how much of them may still change."""
 
     cells: Sequence[Any]
     ids: Mapping[str, Any] = {}
     is_group: bool = False
+    unsettled: Mapping[int, Unsettled] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Section:
     count: int
     rows: Callable[[int | None, int], Iterable[Row]]
     totals: Sequence[Any] | None = None
+    unsettled: Mapping[int, Unsettled] = field(default_factory=dict)  # of the totals, by their places
 
     @property
     def on_page(self) -> list[tuple[int, Column]]:
@@ -101,13 +105,19 @@ def unsettled_figures(is_open: int, assumed: int) -> list[Figure]:
     return [(column.label, column.kind, minutes) for column, minutes in figures if minutes]
 
 
-def listed(name: str, columns: Sequence[Column], rows: Sequence[Row], totals: Any = None) -> Section:
+def listed(
+    name: str,
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    totals: Any = None,
+    unsettled: Mapping[int, Unsettled] | None = None,
+) -> Section:
     """Return a section whose rows are few enough to be at hand."""
 
     def some(limit: int | None, offset: int) -> Iterable[Row]:
         return rows[offset:] if limit is None else rows[offset : offset + limit]
 
-    return Section(name, columns, len(rows), some, totals)
+    return Section(name, columns, len(rows), some, totals, unsettled or {})
 
 
 def mark_words(marks: Sequence[str]) -> str:

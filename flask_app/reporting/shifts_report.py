@@ -53,6 +53,7 @@ COLUMNS = (
 )
 # A meal belongs to a person's day, not to a shift: it stands in the line of one shift of that day.
 MEAL_COLUMNS = (Column("Meal", HOURS, in_files=True), Column("Paid", HOURS, in_files=True))
+_WORKED = 8  # the place of the hours in a line
 _CHUNK = 1000
 _DAYS_KEPT = 4096  # minutes whose shop day is remembered: people start at much the same times
 _OF_SHIFT = (
@@ -93,10 +94,11 @@ def shifts_report(
     if has_meals:
         figures += [("Meal", HOURS, meal), ("Paid", HOURS, minutes - meal)]
         totals += [meal, minutes - meal]
-    if not wanted.only:
-        may_change = read_unsettled(wanted.selection, rules, now=now)
-        figures += unsettled_figures(*unsettled_minutes(may_change))
-    return Report("Shifts", period, [Section("Shifts", columns, count, rows, totals)], figures)
+    may_change = read_unsettled(wanted.selection, rules, *_marked(wanted), now=now)
+    unsettled = unsettled_minutes(may_change)
+    figures += unsettled_figures(*unsettled)
+    table = Section("Shifts", columns, count, rows, totals, {_WORKED: unsettled})
+    return Report("Shifts", period, [table], figures)
 
 
 def _worked(now: datetime) -> ColumnElement[int]:
@@ -129,12 +131,17 @@ def _chosen(query: Any, wanted: Wanted, rules: TimeRules) -> Any:
         query = query.where(Shift.job_id == chosen.job_id)
     if chosen.department is not None:
         query = query.where(Departments.read(chosen.first).chosen(chosen.department, zone))
+    return query.where(*_marked(wanted))
+
+
+def _marked(wanted: Wanted) -> list[ColumnElement[bool]]:
+    """Return the rule of the mark that is asked for, if one is."""
     marks = {
         "edited": Shift.edited_at.is_not(None),
         "assumed": Shift.assumed_at.is_not(None),
         "open": Shift.open_for > 0,
     }
-    return query.where(marks[wanted.only]) if wanted.only else query
+    return [marks[wanted.only]] if wanted.only else []
 
 
 def _page(

@@ -33,6 +33,8 @@ class Person:
     last_out: datetime | None = None
     minutes: int = 0
     meal: int = 0
+    open: int = 0  # of the minutes, those that may still change: of an open shift, of an assumed end
+    assumed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,16 @@ class Department:
     ended: int = 0
     minutes: int = 0
     meal: int = 0
+    open: int = 0
+    assumed: int = 0
+
+    def add(self, hours: "PersonDay | Person | None") -> None:
+        """Add what one of its people worked today."""
+        if hours is not None:
+            self.minutes += hours.minutes
+            self.meal += hours.meal
+            self.open += hours.open
+            self.assumed += hours.assumed
 
     @property
     def name(self) -> str:
@@ -80,14 +92,15 @@ class Today:
         return [shift for department in self.departments for shift in department.running]
 
     def total(self, figure: str) -> int:
-        """Return the sum of started, ended, minutes or meal over the departments."""
+        """Return the sum of started, ended, minutes, meal, open or assumed over the departments."""
         return sum(getattr(department, figure) for department in self.departments)
 
 
 def read_today(day: date, rules: TimeRules, *, now: datetime) -> Today:
     """Return the shop's `day` up to `now`."""
     running = _running()
-    worked = {row.user_id: row for row in read_person_days(Selection(day, day), rules, now=now)}
+    days = read_person_days(Selection(day, day), rules, now=now, unsettled=True)
+    worked = {row.user_id: row for row in days}
     punches = _punches(day, rules)
     on = {shift.user_id for shift in running}
     away = set(db.session.scalars(select(Dismissal.user_id).where(Dismissal.day == day)))
@@ -140,9 +153,9 @@ def _people(day: date, also: set[int]) -> Sequence[Any]:
 def _person(row: Any, worked: dict[int, PersonDay], punches: dict[int, Any]) -> Person:
     _, first, last = punches.get(row.id, (0, None, None))
     hours = worked.get(row.id)
-    minutes, meal = (hours.minutes, hours.meal) if hours else (0, 0)
+    sums = (hours.minutes, hours.meal, hours.open, hours.assumed) if hours else ()
     name = full_name(row.first_name, row.last_name, row.told_apart_by)
-    return Person(row.id, name, row.department, first, last, minutes, meal)
+    return Person(row.id, name, row.department, first, last, *sums)
 
 
 def _is_expected(row: Any, day: date) -> bool:
@@ -158,13 +171,10 @@ def _departments(
         part = found.setdefault(shift.department, Department(shift.department))
         part.running.append(shift)
         part.started += shift.user_id in punches and punches[shift.user_id][1] is not None
-        if hours := worked.get(shift.user_id):
-            part.minutes += hours.minutes
-            part.meal += hours.meal
+        part.add(worked.get(shift.user_id))
     for person in rest:
         part = found.setdefault(person.department, Department(person.department))
         part.started += person.first_in is not None
         part.ended += person.last_out is not None
-        part.minutes += person.minutes
-        part.meal += person.meal
+        part.add(person)
     return [part for part in found.values() if part.running or part.started or part.ended or part.minutes]

@@ -25,10 +25,10 @@ from flask_app.reporting.departments import Departments
 from flask_app.reporting.hours import (
     EPOCH,
     Selection,
-    Unsettled,
+    UnsettledShift,
     person_days,
     read_unsettled,
-    unsettled_minutes,
+    unsettled_by,
 )
 from flask_app.reporting.report import (
     DAY,
@@ -39,12 +39,14 @@ from flask_app.reporting.report import (
     Column,
     Report,
     Row,
+    Unsettled,
     listed,
     unsettled_figures,
 )
 from flask_app.reporting.timesheet import TimeRules
 
 Whose = tuple[int, str | None]  # a person, and a department of somebody who moved
+_HOURS = 4  # the place of the hours in a line
 POSSIBLE_MINUTES = 390  # a working day's 6.5 hours
 _SUMMED = ("shifts", "minutes", "possible", "meal", "open", "assumed")
 BANDS = (("over", 100.0), ("good", 80.0), ("fair", 50.0))  # over: more than; the others: at least
@@ -78,8 +80,8 @@ def quarterly_report(
     figures = [("Working days", WHOLE, len(possible.usual)), ("Worked", HOURS, sums["minutes"])]
     figures += [("Possible", HOURS, sums["possible"]), ("Utilization", PERCENT, share)]
     figures += unsettled_figures(sums["open"], sums["assumed"])
-    rows = _rows(lines, meals, sort)
-    return Report("Utilization", period, [listed("Utilization", columns, rows, totals)], figures)
+    table = listed("Utilization", columns, _rows(lines, meals, sort), totals, _unsettled_cell(sums))
+    return Report("Utilization", period, [table], figures)
 
 
 def _columns(meals: bool) -> list[Column]:
@@ -148,11 +150,12 @@ def _unsettled(
     selection: Selection, rules: TimeRules, departments: Departments, now: datetime
 ) -> Mapping[Whose, tuple[int, int]]:
     """Return (minutes of open shifts, minutes of assumed ends)."""
-    by_whom: dict[Whose, list[Unsettled]] = defaultdict(list)
-    for shift in read_unsettled(selection, rules, now=now):
+
+    def whose(shift: UnsettledShift) -> Whose:
         stays = departments.movers.get(shift.user_id)
-        by_whom[shift.user_id, stays.on(shift.day) if stays else None].append(shift)
-    sums = {whose: unsettled_minutes(shifts) for whose, shifts in by_whom.items()}
+        return shift.user_id, stays.on(shift.day) if stays else None
+
+    sums = unsettled_by(read_unsettled(selection, rules, now=now), whose)
     return defaultdict(lambda: (0, 0), sums)
 
 
@@ -256,15 +259,21 @@ def _rows(lines: list[dict[str, Any]], meals: bool, sort: str) -> list[Row]:
         mine = list(members)
         rows += [_row(line, meals) for line in mine]
         name = DEPARTMENTS.get(code, code)
-        together = _cells(_together(f"{name}, together", mine), meals)
-        rows.append(Row(together, {"department": code, "band": _band(mine)}, is_group=True))
+        sums = _together(f"{name}, together", mine)
+        together = _cells(sums, meals)
+        ids = {"department": code, "band": _band(mine)}
+        rows.append(Row(together, ids, is_group=True, unsettled=_unsettled_cell(sums)))
     return rows
 
 
 def _row(line: Mapping[str, Any], meals: bool) -> Row:
-    return Row(
-        _cells(line, meals), {"person": line["id"], "department": line["department"], "band": _band([line])}
-    )
+    ids = {"person": line["id"], "department": line["department"], "band": _band([line])}
+    return Row(_cells(line, meals), ids, unsettled=_unsettled_cell(line))
+
+
+def _unsettled_cell(line: Mapping[str, Any]) -> dict[int, Unsettled]:
+    """Return how much of a line's hours may still change, by their place."""
+    return {_HOURS: (line["open"], line["assumed"])}
 
 
 def _band(lines: Sequence[Mapping[str, Any]]) -> str:

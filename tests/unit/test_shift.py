@@ -8,7 +8,7 @@ import pytest
 
 from flask_app.models import Job, Shift, User, committing, db
 from flask_app.reporting.departments import Departments
-from flask_app.reporting.jobs_report import DepartmentTotal, job_totals
+from flask_app.reporting.job_hours import DepartmentTotal, job_totals
 from flask_app.reporting.timesheet import TimeRules, Timesheet
 from flask_app.timeclock.shift_rules import CLOCK_SLACK, AlreadyOn, JobClosed, PunchRefused
 from tests import shop as builders

@@ -30,7 +30,7 @@ from flask_app.models.user import DEPARTMENTS
 from flask_app.reporting.departments import Departments
 from flask_app.reporting.hours import Selection, hours_by_week, timesheet_of
 from flask_app.reporting.hours_report import hours_report
-from flask_app.reporting.jobs_report import job_totals
+from flask_app.reporting.job_hours import job_totals
 from flask_app.reporting.shifts_report import Wanted, shifts_report
 from flask_app.reporting.timesheet import MealRule, TimeRules
 from flask_app.reporting.utilization_report import quarterly_report

@@ -19,7 +19,8 @@ from flask_app.models.types import plain
 from flask_app.reporting.departments import Departments
 from flask_app.reporting.hours import Selection, timesheet_of
 from flask_app.reporting.hours_report import hours_report
-from flask_app.reporting.jobs_report import job_totals, jobs_report
+from flask_app.reporting.job_hours import job_totals
+from flask_app.reporting.jobs_report import jobs_report
 from flask_app.reporting.report import HOURS, TEXT, Column, Report, Row, Section
 from flask_app.reporting.shifts_report import Wanted, shifts_report
 from flask_app.reporting.timesheet import MealRule, TimeRules, Timesheet
