@@ -30,7 +30,7 @@ from flask_app.reporting.jobs_report import (
     read_pace,
     read_work,
 )
-from flask_app.reporting.report import MARK_WORDS, Report
+from flask_app.reporting.report import MARK_WORDS, Report, Unsettled
 from flask_app.reporting.shifts_report import ONLY, Wanted, shifts_report
 from flask_app.reporting.timesheet import Day
 from flask_app.reporting.utilization_report import possible_report, quarterly_report
@@ -69,7 +69,14 @@ def index() -> ResponseReturnValue:
     labels = [start.strftime("%m/%d") for start, _ in weeks]
     chart = charts.bar_chart(labels, [[by.get(code, 0) / 60 for code in codes] for _, by in weeks])
     unsettled = unsettled_by_week(today(), WEEKS, clock_rules(), now=now())
-    return render_template("reports/index.html", weeks=weeks, codes=codes, chart=chart, unsettled=unsettled)
+    sums = {start: _added([of for (week, _), of in unsettled.items() if week == start]) for start, _ in weeks}
+    return render_template(
+        "reports/index.html", weeks=weeks, codes=codes, chart=chart, unsettled=unsettled, unsettled_sums=sums
+    )
+
+
+def _added(sums: Sequence[Unsettled]) -> Unsettled:
+    return sum(is_open for is_open, _ in sums), sum(assumed for _, assumed in sums)
 
 
 @bp.get("/reports/shifts")
@@ -158,9 +165,9 @@ def job(job_id: int) -> ResponseReturnValue:
     work = read_work(pace, rules, now=now(), of=Shift.job_id == found.id).get(found.id, Work())
     figures = figures_of(found.estimated_hours, work, pace)
     lately = job_days(found, pace.days[0], today() - timedelta(days=1), rules, now=now())
-    may_change = read_unsettled(
-        Selection(weeks[0][0] if weeks else today(), today(), job_id=found.id), rules, now=now()
-    )
+    whole = Selection(weeks[0][0] if weeks else today(), today(), job_id=found.id)
+    may_change = read_unsettled(whole, rules, now=now())
+    unsettled_days = unsettled_by(may_change, lambda shift: shift.day)
     labels = [start.strftime("%m/%d") for start, _ in weeks]
     chart = charts.line_chart(labels, [minutes / 60 for _, minutes in weeks], found.estimated_hours)
     return render_template(
@@ -171,7 +178,8 @@ def job(job_id: int) -> ResponseReturnValue:
         totals=totals,
         figures=figures,
         lately=lately,
-        unsettled_days=unsettled_by(may_change, lambda shift: shift.day),
+        unsettled_days=unsettled_days,
+        unsettled_lately=_added([unsettled_days.get(day, (0, 0)) for day, _ in lately]),
         unsettled_weeks=unsettled_by(may_change, lambda shift: week_start(shift.day)),
         until=today(),
     )

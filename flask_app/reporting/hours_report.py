@@ -156,6 +156,7 @@ def _unsettled(figures: Figures, layout: Layout) -> dict[int, Unsettled]:
     found = {
         place: (figures.open_by_slot.get(start, 0), figures.assumed_by_slot.get(start, 0))
         for place, start in enumerate(layout.slots, start=_FIRST_SLOT)
+        if start in figures.open_by_slot or start in figures.assumed_by_slot
     }
     return {**found, _FIRST_SLOT + len(layout.slots): (figures.open, figures.assumed)}
 

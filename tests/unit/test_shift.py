@@ -215,7 +215,11 @@ def test_a_jobs_totals_are_those_of_its_shifts(cast, desk, doors):
     now = start + 4 * HOUR
     job = db.session.get_one(Job, desk)
     totals = job_totals(job, Departments.read(), RULES, now=now)
-    assert totals == [DepartmentTotal("CNC_SHOP", 1, 1, 180), DepartmentTotal("CUT_SHOP", 2, 1, 120)]
+    first = NOW.date()
+    assert totals == [
+        DepartmentTotal("CNC_SHOP", 1, 1, 180, first, open=180),
+        DepartmentTotal("CUT_SHOP", 2, 1, 120, first),
+    ]
     shown = Timesheet(Shift.on_job(job, limit=99), rules=TimeRules(now.tzinfo), now=now)
     assert sum(total.minutes for total in totals) == shown.minutes
 

@@ -128,10 +128,10 @@ def test_today_grows_only_by_a_shift_that_counts_today(app, make_app, ana, cast,
     page = hours(ana, at=NOW)
     today, week = re.findall(r'<dd>(<span class="num".*?</span>)', page)
     assert ("data-live" in today, "data-live" in week) == (False, False)
-    assert page.count("data-live") == 3  # last week, how much of it is open, and its Sunday
+    assert page.count("data-live") == 4  # last week, its Sunday, and how much of each is open
     with time_machine.travel(NOW, tick=False):
         board = ana.get("/dashboard").text
-    assert re.search(r'Today so far: <span class="num">0:00</span>', board)
+    assert re.search(r'Today so far: <a href="/my/hours"><span class="num">0:00</span>', board)
 
 
 def test_meal_and_paid_grow_with_the_day_and_the_week(make_app, app, cast, add_job):
@@ -156,4 +156,4 @@ def test_a_week_says_how_much_of_it_is_open_or_assumed(app, ana, cast, add_job):
         committing(lambda: setattr(shift, "assumed_at", NOW))
     page = words(hours(ana, at=NOW + timedelta(hours=4, minutes=20)))
     page = page[page.index("Week of") :][:110]
-    assert "Week of Mon 11/23/2026 2:50 Of it 0:20 on the clock, 1:30 with an assumed end." in page
+    assert "Week of Mon 11/23/2026 2:50 Includes 0:20 on the clock and 1:30 with an assumed end" in page

@@ -45,11 +45,12 @@ MOST = {
     "/jobs?q=4": 8,
     "/my/hours": 7,
     "/manage_users": 4,
-    "/show/job/{job}": 8,
+    "/show/job/{job}": 9,
+    "/reports": 8,  # three for what is open or assumed, by departments
     # Meal rules by their days; of whoever moved, the departments by theirs.
     "/reports/shifts?preset=month": 9,
     "/reports/hours?preset=month": 9,
-    "/reports/jobs/{job}": 11,
+    "/reports/jobs/{job}": 13,
     "/reports/quarterly": 11,  # one for what is open or assumed; working days and employments
     "/todays_activity": 10,
     "/sync": 13,  # four for what waits for an admin, one for the polls
