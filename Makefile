@@ -23,7 +23,7 @@ fmt: .venv/test ## format the code and mend what ruff can mend by itself
 	$(BIN)/ruff check --fix .
 
 messages: .venv/run ## bring the catalogs of translations up to date with the sentences in the sources
-	$(BIN)/pybabel --quiet extract -F pyproject.toml -k lazy -k ngettext:1,2 --add-location file --sort-by-file \
+	$(BIN)/pybabel --quiet extract -F pyproject.toml -k lazy -k noted -k noted_number:1,2 -k ngettext:1,2 --add-location file --sort-by-file \
 		--no-wrap -o flask_app/translations/messages.pot .
 	$(BIN)/pybabel --quiet update -i flask_app/translations/messages.pot -d flask_app/translations --no-wrap \
 		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date

@@ -42,7 +42,7 @@ def preview() -> ResponseReturnValue:
     people = [person for person in User.everybody() if str(person.id) in ticked]
     if not _can_start(form) or not people:
         nobody = "" if people or form.only_looks else "Tick the people first."
-        form.says = form.says or (NOT_SAVED if nobody else "")
+        form.says = form.says or (str(NOT_SAVED) if nobody else "")
         return _page(form, ticked, nobody), form.code
     job, at = form.job.data, _start_of(form)
     return render_template(

@@ -12,6 +12,7 @@ from flask_app.models.database import Base, db
 from flask_app.models.errors import ValidationError
 from flask_app.models.types import UtcDateTime, plain, words
 from flask_app.models.user import User
+from flask_app.words import _
 
 SHIFT, JOB, USER, SETTING = "shift", "job", "user", "setting"
 ADDED, CHANGED, DELETED = "added", "changed", "deleted"
@@ -152,9 +153,11 @@ def checked_reason(text: str) -> str:
     """Return why somebody's hours are changed, or raise ValidationError."""
     text = plain(text)
     if not text:
-        raise ValidationError({"reason": "Say why in a few words. It stays with the shift."})
+        raise ValidationError({"reason": _("Enter a reason. It stays with the shift.")})
     if len(text) > REASON_MAX:
-        raise ValidationError({"reason": f"The reason is too long: at most {REASON_MAX} characters."})
+        raise ValidationError(
+            {"reason": _("This is too long: at most %(most)s characters.", most=REASON_MAX)}
+        )
     return text
 
 

@@ -11,10 +11,11 @@ from flask_app.models.database import Base, db
 from flask_app.models.job import Job
 from flask_app.models.types import UtcDateTime, words
 from flask_app.models.user import User
+from flask_app.words import lazy
 
 FORGOT, WRONG_JOB, WRONG_TIME, MISSING = "forgot", "job", "time", "missing"
 NOTE_MAX = 300
-ASKED_ALREADY = "You asked about this shift already. Take that back first, or wait for the answer."
+ASKED_ALREADY = lazy("You already have a request for this shift. Cancel it first, or wait for the answer.")
 WAITING, APPROVED, DECLINED, WITHDRAWN = "waiting", "approved", "declined", "withdrawn"
 
 

@@ -13,12 +13,13 @@ from sqlalchemy.orm.attributes import instance_dict, set_committed_value
 
 from flask_app.models.errors import Busy, ConcurrentUpdate
 from flask_app.models.mysql_pool import spare_round_trips
+from flask_app.words import lazy
 
 T = TypeVar("T")
 PROJECT = Path(__file__).parents[2]  # a relative SQLite path starts here, wherever the program was started
 MAX_ATTEMPTS = 5
 LOCK_WAIT = 5  # seconds; MySQL's own 50 would keep somebody standing at the clock
-BUSY = "Somebody else is saving something right now, so nothing was changed. Try again."
+BUSY = lazy("Someone else is saving right now, so nothing was changed. Try again.")
 REQUEST_PATIENCE = 10  # seconds: a frozen server must not hold every worker for longer
 COMMAND_PATIENCE = 3600  # a change of a large table, a check of all of it
 # MySQL and MariaDB: deadlock; lock wait timeout; "record has changed since last read" (MariaDB's snapshot

@@ -11,6 +11,7 @@ from flask_app.models.database import Base, db
 from flask_app.models.errors import ConcurrentUpdate
 from flask_app.models.types import UtcDateTime
 from flask_app.models.user import User
+from flask_app.words import _
 
 
 class Dismissal(Base):
@@ -32,7 +33,7 @@ class Dismissal(Base):
         try:
             db.session.flush()
         except IntegrityError:
-            raise ConcurrentUpdate("Somebody else has just done this.") from None
+            raise ConcurrentUpdate(_("Someone else has just done this.")) from None
         _write_down(person, (None, day), by, at)
 
     @classmethod

@@ -27,6 +27,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from flask_app.models.database import Base, db
 from flask_app.models.errors import ValidationError
 from flask_app.models.user import User
+from flask_app.words import _
 
 Days = tuple[date | None, date | None]
 
@@ -114,5 +115,9 @@ def _check_after(before: Row[Any], person: User) -> None:
     if person.hire_date is None or (before.last_day is not None and person.hire_date <= before.last_day):
         until = before.last_day
         raise ValidationError(
-            {"hire_date": f"The employment before this one lasted until {until:%m/%d/%Y}: begin after it."}
+            {
+                "hire_date": _(
+                    "The last employment ended %(until)s. Start after it.", until=f"{until:%m/%d/%Y}"
+                )
+            }
         )

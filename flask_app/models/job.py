@@ -27,6 +27,7 @@ from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.models.numbered import Numbered, parse_number
 from flask_app.models.types import FieldTexts, UtcDateTime, exact_string, plain
 from flask_app.models.user import User
+from flask_app.words import _, noted
 
 ACTIVE, INACTIVE = 1, 0
 MANUAL, DATAVERSE = "manual", "dataverse"
@@ -132,18 +133,18 @@ class Job(Numbered, Base):
         """
         db.session.refresh(self, with_for_update=True)
         if field not in self.dataverse_says:
-            raise RuleViolation("There is nothing to hand back to Dataverse here.")
+            raise RuleViolation(_("There is nothing to hand back to Dataverse here."))
         steps = self.renumbering() if field == "im_number" else [(self, self.dataverse_says[field])]
-        before, numbers = [job._seen() for job, _ in steps], [job.im_number for job, _ in steps]
+        before, numbers = [job._seen() for job, _to in steps], [job.im_number for job, _to in steps]
         if field == "im_number":
             self._renumber(steps)
         else:
             setattr(self, field, self.dataverse_says[field])
-        for (job, _), seen in zip(steps, before, strict=True):
+        for (job, _to), seen in zip(steps, before, strict=True):
             job.dataverse_says = {name: says for name, says in job.dataverse_says.items() if name != field}
             job.updated_at = at
-            job._write_down(CHANGED, seen, by=by, at=at, reason="It follows Dataverse again here.")
-        return [(number, job.im_number) for number, (job, _) in zip(numbers, steps, strict=True)]
+            job._write_down(CHANGED, seen, by=by, at=at, reason=noted("It follows Dataverse again here."))
+        return [(number, job.im_number) for number, (job, _to) in zip(numbers, steps, strict=True)]
 
     @property
     def is_gone(self) -> bool:
@@ -272,31 +273,31 @@ def _look_at(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]
 
 def _general_contractor(text: str) -> str:
     if not text:
-        raise ValueError("The general contractor is missing.")
-    return _at_most(255, "The general contractor", text)
+        raise ValueError(_("Enter the general contractor."))
+    return _at_most(255, text)
 
 
 def _job_scope(text: str) -> str:
     if not text:
-        raise ValueError("The scope is missing.")
-    return _at_most(2000, "The scope", text)
+        raise ValueError(_("Enter the scope."))
+    return _at_most(2000, text)
 
 
-def _at_most(length: int, label: str, text: str) -> str:
+def _at_most(length: int, text: str) -> str:
     if len(text) > length:
-        raise ValueError(f"{label} is too long: at most {length:,} characters.")
+        raise ValueError(_("This is too long: at most %(most)s characters.", most=f"{length:,}"))
     return text
 
 
 def _estimated_hours(hours: float | None) -> float | None:
     if hours is not None and not 0 <= hours <= MAX_ESTIMATE:
-        raise ValueError(f"Estimated hours should be between 0 and {MAX_ESTIMATE:,.0f}.")
+        raise ValueError(_("Enter hours between 0 and %(most)s.", most=f"{MAX_ESTIMATE:,.0f}"))
     return hours
 
 
 def _status(status: int) -> int:
     if status not in (ACTIVE, INACTIVE):
-        raise ValueError("The status should be 1 (active) or 0 (inactive).")
+        raise ValueError(_("The status should be 1 (active) or 0 (inactive)."))
     return status
 
 
@@ -304,8 +305,8 @@ _CHECKS: dict[str, Any] = {
     "im_number": parse_number,
     "general_contractor": _general_contractor,
     "job_scope": _job_scope,
-    "job_name_address": lambda text: _at_most(2000, "The job name and address", text),
+    "job_name_address": lambda text: _at_most(2000, text),
     "estimated_hours": _estimated_hours,
-    "context": lambda text: _at_most(2000, "The note", text),
+    "context": lambda text: _at_most(2000, text),
     "status": _status,
 }

@@ -11,6 +11,7 @@ from flask_app.models.database import Base, db
 from flask_app.models.errors import RuleViolation
 from flask_app.models.types import UtcDateTime
 from flask_app.models.user import normal_email
+from flask_app.words import ngettext
 
 WINDOW = timedelta(minutes=15)
 PER_ACCOUNT = 10
@@ -55,8 +56,11 @@ class LoginAttempt(Base):
                 free_at = tries[most - 1] + WINDOW  # then the next try is the last one allowed
                 minutes = max(1, ceil((free_at - at).total_seconds() / 60))
                 raise TooManyAttempts(
-                    f"Too many tries. Wait {minutes} minute{'' if minutes == 1 else 's'}, "
-                    "or ask an admin for a new password."
+                    ngettext(
+                        "Too many tries. Wait %(n)s minute, or ask the office to reset your password.",
+                        "Too many tries. Wait %(n)s minutes, or ask the office to reset your password.",
+                        minutes,
+                    )
                 )
 
     @classmethod

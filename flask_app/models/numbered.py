@@ -20,6 +20,7 @@ from flask_app.im_number import (
 from flask_app.models.database import db
 from flask_app.models.errors import ConcurrentUpdate, RuleViolation, ValidationError
 from flask_app.models.types import exact_string, plain
+from flask_app.words import _
 
 
 class Numbered:
@@ -86,11 +87,13 @@ class Numbered:
             others = select(type(self).im_number).where(type(self).im_key == self.im_key)
             other = db.session.scalar(others.where(type(self).id != self.id) if self.id else others)
         if other is not None:
-            raise ValidationError({"im_number": f"There is already a job {other}."})
+            raise ValidationError({"im_number": _("There is already a job %(job)s.", job=other)})
         try:
             db.session.flush()
         except IntegrityError:
-            raise ValidationError({"im_number": f"There is already a job {self.im_number}."}) from None
+            raise ValidationError(
+                {"im_number": _("There is already a job %(job)s.", job=self.im_number)}
+            ) from None
         if given_up and given_up != self.im_key and not is_twin_key(given_up):
             self._hand_on(given_up)
 
@@ -114,13 +117,21 @@ class Numbered:
         job: Self | None = self
         while job is not None and job.id not in {done.id for done, _ in steps}:
             if "im_number" not in job.dataverse_says:
-                raise RuleViolation(f"Job {job.im_number} has that number here. Give it another one first.")
+                raise RuleViolation(
+                    _("Job %(job)s has that number here. Give it another one first.", job=job.im_number)
+                )
             number = number_from(job.dataverse_says["im_number"])
             steps.append((job, number))
             job = self._holder_of(im_key(number))
         if job is not None and job is not self:  # a ring that does not come back to this one
             other, number = steps[-1]
-            raise RuleViolation(f"Job {other.im_number} here has the number {number} in Dataverse as well.")
+            raise RuleViolation(
+                _(
+                    "Job %(job)s here has the number %(number)s in Dataverse as well.",
+                    job=other.im_number,
+                    number=number,
+                )
+            )
         return steps
 
     @classmethod
@@ -132,8 +143,8 @@ class Numbered:
     @classmethod
     def _renumber(cls, steps: Sequence[tuple[Self, str]]) -> None:
         """Give each job its new number; for a moment none has any, since each key may be another's."""
-        given_up = [job.im_key for job, _ in steps]
-        for job, _ in steps:
+        given_up = [job.im_key for job, _to in steps]
+        for job, _to in steps:
             job.im_key = twin_key("", job.id)
         db.session.flush()
         for job, number in steps:
@@ -142,7 +153,7 @@ class Numbered:
             db.session.flush()
         except IntegrityError:
             raise ConcurrentUpdate("Another job with this IM number was saved at this very moment.") from None
-        for key in set(given_up) - {job.im_key for job, _ in steps}:
+        for key in set(given_up) - {job.im_key for job, _to in steps}:
             if not is_twin_key(key):
                 cls._hand_on(key)
 
@@ -159,7 +170,7 @@ def parse_number(text: str) -> str:
     """Return an IM number as it is kept; ValueError says what is wrong with it."""
     text = tidy(text)
     if not im_key(text):
-        raise ValueError("The IM number is missing.")
+        raise ValueError(_("Enter the IM number."))
     if len(text) > LONGEST or len(im_key(text)) > LONGEST:
-        raise ValueError(f"The IM number is too long: at most {LONGEST} characters.")
+        raise ValueError(_("This is too long: at most %(most)s characters.", most=LONGEST))
     return text

@@ -12,6 +12,7 @@ from flask_app.models.audit import ADDED, CHANGED, DELETED, SETTING, Audit
 from flask_app.models.database import Base, db
 from flask_app.models.errors import ConcurrentUpdate, ValidationError
 from flask_app.models.user import DEPARTMENTS, User
+from flask_app.words import _
 
 HOLIDAY_NAME_MAX = 100
 _RULE_FIELDS = ("clocks_out", "clock_out_at", "assumed_end")
@@ -44,7 +45,7 @@ class DepartmentRule(Base):
         """Change some values of a locked rule. Raises ValidationError."""
         whole = {field: values.get(field, getattr(self, field)) for field in _RULE_FIELDS}
         if whole["assumed_end"] > whole["clock_out_at"]:
-            raise ValidationError({"assumed_end": "This can't be after the time at which it runs."})
+            raise ValidationError({"assumed_end": _("This can't be after the time it runs.")})
         changes = {field: (getattr(self, field), value) for field, value in whole.items()}
         for field, value in whole.items():
             setattr(self, field, value)
@@ -99,7 +100,12 @@ class Holiday(Base):
 def holiday_problems(values: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with a holiday's values: a sentence for each field."""
     if "name" in values and not 0 < len(values["name"]) <= HOLIDAY_NAME_MAX:
-        return {"name": f"Give the holiday a name of at most {HOLIDAY_NAME_MAX} characters."}
+        return {
+            "name": _(
+                "Enter a name of at most %(most)s characters.",
+                most=HOLIDAY_NAME_MAX,
+            )
+        }
     return {}
 
 
@@ -107,4 +113,4 @@ def flush_or_retry() -> None:
     try:
         db.session.flush()
     except IntegrityError:
-        raise ConcurrentUpdate("Somebody else has just changed this.") from None
+        raise ConcurrentUpdate(_("Someone else has just changed this.")) from None

@@ -13,6 +13,7 @@ from flask_app.models.errors import RuleViolation
 from flask_app.models.job import Job
 from flask_app.models.types import UtcDateTime, words
 from flask_app.models.user import User
+from flask_app.words import _, noted
 
 GONE = "gone"  # the kind; each other one is a field of jobs that would be blank
 # Open: nobody has said anything. Confirmed: the next sync that still says so applies it, to these jobs.
@@ -20,10 +21,12 @@ GONE = "gone"  # the kind; each other one is a field of jobs that would be blank
 # so any more): it is over.
 OPEN, CONFIRMED, DISMISSED, APPLIED, CLEARED = "open", "confirmed", "dismissed", "applied", "cleared"
 _WORDS = {
-    GONE: "Dataverse says that {count:,} of {out_of:,} jobs are not approved any more.",
-    "general_contractor": "Dataverse has no general contractor any more for {count:,} of {out_of:,} jobs.",
-    "job_scope": "Dataverse has no scope any more for {count:,} of {out_of:,} jobs.",
-    "job_name_address": "Dataverse has no name and address any more for {count:,} of {out_of:,} jobs.",
+    GONE: noted("Dataverse says that %(count)s of %(out_of)s jobs are not approved any more."),
+    "general_contractor": noted(
+        "Dataverse has no general contractor any more for %(count)s of %(out_of)s jobs."
+    ),
+    "job_scope": noted("Dataverse has no scope any more for %(count)s of %(out_of)s jobs."),
+    "job_name_address": noted("Dataverse has no name and address any more for %(count)s of %(out_of)s jobs."),
 }
 _CURRENT = "CASE WHEN state IN ('open', 'confirmed', 'dismissed') THEN kind END"
 
@@ -99,7 +102,7 @@ class SyncHold(Base):
         """Note what an admin says: CONFIRMED or DISMISSED. Raises RuleViolation if it is over."""
         db.session.refresh(self, with_for_update=True)
         if not self.is_current:
-            raise RuleViolation("That is settled already: Dataverse has answered again since.")
+            raise RuleViolation(_("Already settled: Dataverse has answered again since."))
         before, self.state = self.state, state
         self.decided_by_id, self.decided_at = by.id, at
         subject, changes = f"What a sync held back ({self.kind})", {"state": (before, state)}
@@ -112,5 +115,5 @@ class SyncHold(Base):
 
 
 def in_words(kind: str, count: int, out_of: int) -> str:
-    """Return what Dataverse says of so many jobs, a sentence."""
-    return _WORDS[kind].format(count=count, out_of=out_of)
+    """Return what Dataverse says of so many jobs, a sentence to be stored or retold."""
+    return noted(_WORDS[kind], count=f"{count:,}", out_of=f"{out_of:,}")

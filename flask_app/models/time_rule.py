@@ -13,6 +13,7 @@ from flask_app.models.department_stay import BEGINNING
 from flask_app.models.errors import ValidationError
 from flask_app.models.shop_rules import flush_or_retry
 from flask_app.models.user import User
+from flask_app.words import _
 
 MEAL_MOST, AFTER_MOST = 240, 24 * 60  # minutes
 
@@ -48,9 +49,9 @@ class TimeRule(Base):
         """Let a rule hold from that day on, until the next one does. Raises ValidationError."""
         problems = {}
         if not 0 <= minutes <= MEAL_MOST:
-            problems["minutes"] = f"A meal has 0 to {MEAL_MOST} minutes."
+            problems["minutes"] = _("A meal has 0 to %(most)s minutes.", most=MEAL_MOST)
         if not 0 <= after <= AFTER_MOST:
-            problems["after"] = "Meals begin after 0 to 24 hours."
+            problems["after"] = _("Meals begin after 0 to 24 hours.")
         if problems:
             raise ValidationError(problems)
         rule = db.session.get(cls, day, with_for_update=True)

@@ -16,6 +16,7 @@ from flask_app.models.database import Base, db, is_lock_wait
 from flask_app.models.errors import Busy, ValidationError
 from flask_app.models.names import KEY_MAX, folded, name_key, shown_name, tell_apart
 from flask_app.models.types import UtcDateTime, exact_string, visible
+from flask_app.words import _, lazy
 
 ADMINISTRATIVE = "ADMINISTRATIVE"
 DEPARTMENTS = {
@@ -27,8 +28,8 @@ DEPARTMENTS = {
 }
 PASSWORD_MIN_CHARACTERS = 8
 PASSWORD_MAX_BYTES = 72  # bcrypt reads no further; bcrypt 5 raises instead of cutting silently
-HOURS_BUSY = "Somebody is changing these hours right now. Try again."
-EMAIL_TAKEN = "There is already an account with this e-mail."
+HOURS_BUSY = lazy("Someone is changing these hours right now. Try again.")
+EMAIL_TAKEN = lazy("There is already an account with this email.")
 EMPLOYEE_NUMBER_MAX = 20
 
 bcrypt = Bcrypt()
@@ -166,7 +167,7 @@ class User(Base):
         others = db.session.scalars(admins.execution_options(populate_existing=True)).all()
         if not any(admin.is_active for admin in others if admin.id != self.id):
             raise ValidationError(
-                {field: f"{self.name} is the only admin. Make somebody else an admin first."}
+                {field: _("%(name)s is the only admin. Make someone else an admin first.", name=self.name)}
             )
 
     def _store_password(self, password: "str | Hashed") -> None:
@@ -310,11 +311,14 @@ def _hashed(password: str) -> Hashed:
 def password_problem(password: str) -> str | None:
     """Return what is wrong with a new password, or None."""
     if len(password) < PASSWORD_MIN_CHARACTERS:
-        return f"A password needs at least {PASSWORD_MIN_CHARACTERS} characters."
+        return _("Use at least %(least)s characters.", least=PASSWORD_MIN_CHARACTERS)
     if len(password.encode()) > PASSWORD_MAX_BYTES:
-        return f"This password is too long: at most {PASSWORD_MAX_BYTES} bytes (an accented letter is two)."
+        return _(
+            "This password is too long: at most %(most)s bytes (an accented letter is two).",
+            most=PASSWORD_MAX_BYTES,
+        )
     if "\0" in password:
-        return "A password can't contain a null character."
+        return _("A password can't contain a null character.")
     return None
 
 
@@ -341,37 +345,39 @@ def problems_of(values: Mapping[str, Any]) -> dict[str, str]:
     found = {field: check(values[field]) for field, check in _CHECKS.items() if field in values}
     first, last = values.get("hire_date"), values.get("leave_date")
     if first and last and last < first:
-        found["leave_date"] = "The last day is before the first."
+        found["leave_date"] = _("The last day is before the first day.")
     return {field: problem for field, problem in found.items() if problem}
 
 
 def _first_name_problem(name: str) -> str | None:
-    return _name_problem("first name", name) if name else "The first name is missing."
+    if not name:
+        return _("Enter the first name.")
+    return _("The first name is too long: at most 100 characters.") if len(name) > 100 else None
 
 
-def _name_problem(label: str, name: str) -> str | None:
-    return f"The {label} is too long: at most 100 characters." if len(name) > 100 else None
+def _last_name_problem(name: str) -> str | None:
+    return _("The last name is too long: at most 100 characters.") if len(name) > 100 else None
 
 
 def _email_problem(email: str) -> str | None:
     email = normal_email(email)
     is_one = re.fullmatch(_EMAIL, email) and len(email) <= 255
-    return None if is_one else "This doesn't look like an e-mail address."
+    return None if is_one else _("This doesn't look like an email address.")
 
 
 def _employee_number_problem(number: str) -> str | None:
     is_long = len(number) > EMPLOYEE_NUMBER_MAX
-    return f"This number is too long: at most {EMPLOYEE_NUMBER_MAX} characters." if is_long else None
+    return _("This is too long: at most %(most)s characters.", most=EMPLOYEE_NUMBER_MAX) if is_long else None
 
 
 def _department_problem(department: str) -> str | None:
-    return None if department in DEPARTMENTS else "Choose a department."
+    return None if department in DEPARTMENTS else _("Choose a department.")
 
 
 _EMAIL = r"[^@\s<>(),;:\"\[\]\\]+@[^@\s<>(),;:\"\[\]\\.]+(\.[^@\s<>(),;:\"\[\]\\.]+)+"
 _CHECKS: dict[str, Callable[[Any], str | None]] = {
     "first_name": _first_name_problem,
-    "last_name": lambda name: _name_problem("last name", name),
+    "last_name": _last_name_problem,
     "email": _email_problem,
     "department": _department_problem,
     "employee_number": lambda number: _employee_number_problem(number or ""),
@@ -398,7 +404,7 @@ def _flush_unique() -> None:
     except IntegrityError as taken:
         # The key's name comes last on both engines, after what somebody typed.
         if str(taken.orig).rstrip("')\"").endswith("employee_number"):
-            raise ValidationError({"employee_number": "Somebody else has this employee number."}) from None
+            raise ValidationError({"employee_number": _("Someone else has this employee number.")}) from None
         raise ValidationError({"email": EMAIL_TAKEN}) from None
 
 

@@ -12,6 +12,7 @@ from flask_app.models.database import Base, db
 from flask_app.models.dated import Dated
 from flask_app.models.errors import ValidationError
 from flask_app.models.user import User
+from flask_app.words import _
 
 USUAL = 0b0011111  # Monday to Friday
 NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -51,7 +52,7 @@ class WorkingWeek(Base):
     def set(cls, person: User, weekdays: int, from_day: date, *, by: User | None, at: datetime) -> None:
         """Let a person's week be that from a day on, until the next row. Raises ValidationError."""
         if not 0 <= weekdays <= 127:
-            raise ValidationError({"weekdays": "These are no weekdays."})
+            raise ValidationError({"weekdays": _("Choose weekdays.")})
         person = User.locked(person.id)
         before = cls.of(person).on(from_day)
         row = db.session.get(cls, (person.id, from_day), populate_existing=True)
@@ -79,5 +80,5 @@ def weekdays_of(numbers: Iterable[int]) -> int:
 
 
 def words_of(weekdays: int) -> str:
-    """Return weekdays as people read them: "Mon, Tue, Sat"."""
+    """Return weekdays as the audit writes them down: "Mon, Tue, Sat"."""
     return ", ".join(name for n, name in enumerate(NAMES) if weekdays >> n & 1) or "no day"

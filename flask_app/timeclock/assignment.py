@@ -16,9 +16,10 @@ from flask_app.models.user import User
 from flask_app.timeclock import ledger
 from flask_app.timeclock.entries import Actor
 from flask_app.timeclock.shift_rules import CLOCK_SLACK, LONGEST_TYPED
+from flask_app.words import _, lazy
 
-LATER = "Punched in after that time. Correct that shift instead."
-TOO_LONG = "On the clock for more than 24 hours. Settle when that ended first."
+LATER = lazy("Punched in after that time. Correct that shift instead.")
+TOO_LONG = lazy("On the clock for more than 24 hours. Fix that shift first.")
 FARTHEST = timedelta(hours=24)  # how long ago an assigned shift may begin
 # What may be done for one person.
 START, MOVE, AFTER, LEAVE = "start", "move", "after", "leave"
@@ -42,11 +43,11 @@ def checked_start(job: Job, at: datetime, *, now: datetime) -> None:
     """Raise ValidationError unless shifts on `job` may be begun from that time on."""
     problems = {}
     if not job.is_active:
-        problems["job"] = f"Job {job.im_number} is closed. Open it first, or choose another."
+        problems["job"] = _("Job %(job)s is closed. Open it first, or choose another.", job=job.im_number)
     if at > now + CLOCK_SLACK:
-        problems["start"] = "This start is in the future."
+        problems["start"] = _("This start is in the future.")
     elif at < now - FARTHEST:
-        problems["start"] = "That's more than a day ago. Add the shift for each person instead."
+        problems["start"] = _("That's more than a day ago. Add the shift for each person instead.")
     if problems:
         raise ValidationError(problems)
 
@@ -66,18 +67,18 @@ def look(people: Sequence[User], job: Job, at: datetime) -> list[Case]:
 def _case(person: User, shifts: Sequence[Shift], job: Job, at: datetime) -> Case:
     seen = ",".join(f"{shift.id}.{shift.version}" for shift in shifts) or "free"
     if not person.is_active:
-        return Case(person, (LEAVE,), {}, seen, problem="This account isn't active.")
+        return Case(person, (LEAVE,), {}, seen, problem=_("This account isn't active."))
     if not shifts:
         return Case(person, (START, LEAVE), {START: at}, seen)
     last = shifts[-1]
     if last.is_open and last.job_id == job.id:
-        return Case(person, (LEAVE,), {}, seen, last, "Already on this job.")
+        return Case(person, (LEAVE,), {}, seen, last, _("Already on this job."))
     if last.is_open and at - last.started_at > LONGEST_TYPED:
-        return Case(person, (LEAVE,), {}, seen, last, TOO_LONG)
+        return Case(person, (LEAVE,), {}, seen, last, str(TOO_LONG))
     if last.is_open and to_minute(last.started_at) <= to_minute(at) and len(shifts) == 1:
         return Case(person, (LEAVE, MOVE), {MOVE: at}, seen, last)
     if last.is_open:
-        return Case(person, (LEAVE,), {}, seen, last, LATER)
+        return Case(person, (LEAVE,), {}, seen, last, str(LATER))
     return Case(person, (LEAVE, AFTER), {AFTER: last.ended_at or at}, seen, last)
 
 
@@ -90,7 +91,9 @@ def assign(
     person = User.locked(person.id)
     case = look([person], job, at)[0]
     if case.seen != seen or choice not in case.begins:
-        raise RuleViolation(f"{person.name} has punched since you looked, so nothing was changed.")
+        raise RuleViolation(
+            _("%(name)s has punched since you looked, so nothing was changed.", name=person.name)
+        )
     checked_start(job, at, now=now)
     ending = case.shift if choice == MOVE else None
     return ledger.assign(person, job, case.begins[choice], by=by, at=now, reason=reason, ending=ending)

@@ -18,9 +18,10 @@ from flask_app.timeclock import ledger
 from flask_app.timeclock.entries import Actor
 from flask_app.timeclock.shift_rows import refuse_own_hours
 from flask_app.timeclock.shift_rules import check_times, on_its_day, same_minute
+from flask_app.words import _, noted
 
 BY_ITSELF = Actor(None, SCHEDULE, BY_CLOCK)
-REASON = "Auto clock-out: the shift was still open."
+REASON = noted("Auto clock-out: the shift was still open.")
 CLOCK_OUT = "auto_clock_out"  # the timed task
 ASSUMED, AT_TIME, CONFIRM = "assumed", "time", "confirm"
 
@@ -35,8 +36,9 @@ class Outcome:
 
     @property
     def sentence(self) -> str:
-        done = f"{self.assumed} got an assumed end, {self.left} were left open."
-        return f"{done} {self.failed} could not be ended; the log says why." if self.failed else done
+        done = noted("Assumed ends: %(assumed)s. Left open: %(left)s.", assumed=self.assumed, left=self.left)
+        failed = noted("Could not be ended: %(failed)s; the log says why.", failed=self.failed)
+        return f"{done} {failed}" if self.failed else done
 
 
 def last_due(zone: tzinfo, *, now: datetime) -> datetime | None:
@@ -118,9 +120,9 @@ def proposed_end(shift: Shift, how: str, at: time | None, zone: tzinfo) -> datet
 def why_not(shift: Shift, end: datetime | None, how: str, *, by: Actor, now: datetime) -> str:
     """Return why `by` can't let a shift end then, "" if that can be done."""
     if end is None:
-        return "There is no assumed end to confirm: this shift is still open."
+        return _("This shift is still open: there is no assumed end to confirm.")
     if to_minute(end) < to_minute(shift.started_at):
-        return "It began after that time. Correct it by itself."
+        return _("It started after that time. Correct it separately.")
     try:
         if not _only_confirms(shift, end, how):
             check_times(shift.user, shift.started_at, end, now=now, but=shift)

@@ -29,6 +29,7 @@ from flask_app.timeclock import ledger
 from flask_app.timeclock.entries import Actor
 from flask_app.timeclock.shift_rows import OwnHours, locked
 from flask_app.timeclock.shift_rules import check_times, same_minute
+from flask_app.words import _, noted
 
 
 def ask(
@@ -45,15 +46,15 @@ def ask(
     """Ask for a shift (None: a missing one) to be as given. Raises ValidationError, or RuleViolation."""
     note = plain(note)
     if len(note) > NOTE_MAX:
-        raise ValidationError({"note": f"The note is too long: at most {NOTE_MAX} characters."})
+        raise ValidationError({"note": _("This is too long: at most %(most)s characters.", most=NOTE_MAX)})
     if (shift is None) is not (kind == MISSING):
-        raise ValidationError({"kind": "Say what is wrong with the shift."})
+        raise ValidationError({"kind": _("Choose what is wrong.")})
     person = User.locked(user.id)
     if shift:
-        person, shift, _ = locked(shift)
+        person, shift, _present = locked(shift)
     check_times(person, started_at, ended_at, now=at, but=shift)
     if shift and _as_it_is(shift, started_at, ended_at, job):
-        raise ValidationError({"kind": "That's how the shift is already. Say what it should be."})
+        raise ValidationError({"kind": _("The shift is already like that. Enter what it should be.")})
     asked = Correction(user_id=user.id, kind=kind, asked_at=at, note=note, state=WAITING, answer="")
     asked.new_started_at, asked.new_ended_at, asked.new_job_id = started_at, ended_at, job.id
     if shift:
@@ -146,8 +147,8 @@ def approve(asked: Correction, *, by: User, at: datetime) -> None:
     _refuse_own(asked, by)
     job, start = asked.new_job, asked.new_started_at
     if job is None or start is None:
-        raise RuleViolation("This request is damaged. Decline it.")
-    reason = f"Asked by {asked.user.name}: {asked.note}" if asked.note else f"Asked by {asked.user.name}."
+        raise RuleViolation(_("This request is damaged. Decline it."))
+    reason = noted("Requested by %(name)s.", name=asked.user.name) + (f" {asked.note}" if asked.note else "")
     actor = Actor(by, role=BY_CORRECTION)
     if asked.shift_id is None:
         shift = ledger.add(asked.user, job, start, asked.new_ended_at, by=actor, at=at, reason=reason)
@@ -163,7 +164,7 @@ def decline(asked: Correction, *, by: User, at: datetime, answer: str = "") -> N
     """Leave the hours as they are, and say why."""
     answer = plain(answer)
     if len(answer) > NOTE_MAX:
-        raise RuleViolation(f"The answer is too long: at most {NOTE_MAX} characters.")
+        raise RuleViolation(_("This is too long: at most %(most)s characters.", most=NOTE_MAX))
     _lock_waiting(asked)
     _refuse_own(asked, by)
     asked.answer = answer
@@ -177,12 +178,12 @@ def _decide(asked: Correction, state: str, by: User, at: datetime) -> None:
 def _lock_waiting(asked: Correction) -> None:
     db.session.refresh(asked, with_for_update=True)
     if asked.state != WAITING:
-        raise RuleViolation("This request was decided already.")
+        raise RuleViolation(_("This request was already decided."))
 
 
 def _refuse_own(asked: Correction, by: User) -> None:
     if by.id == asked.user_id and User.has_other_admin(by):
-        raise RuleViolation("Another admin has to decide about your own hours.")
+        raise RuleViolation(_("Another admin has to decide about your own hours."))
 
 
 def _as_it_is(shift: Shift, started_at: datetime, ended_at: datetime | None, job: Job) -> bool:
@@ -197,8 +198,8 @@ def _unchanged(asked: Correction) -> Shift:
     """Return the shift, locked; or raise RuleViolation if what was asked to change has changed since."""
     shift = None if asked.shift_id is None else db.session.get(Shift, asked.shift_id)
     if shift is None:
-        raise RuleViolation("The shift was deleted meanwhile. Decline this, and say so.")
-    _, shift, _ = locked(shift)
+        raise RuleViolation(_("The shift was deleted meanwhile. Decline this request."))
+    _person, shift, _present = locked(shift)
     starts_anew = not same_minute(asked.new_started_at, asked.old_started_at)
     moves = asked.new_job_id != asked.old_job_id
     if (
@@ -207,7 +208,7 @@ def _unchanged(asked: Correction) -> Shift:
         or (moves and shift.job_id != asked.old_job_id)
     ):
         raise RuleViolation(
-            "The shift has changed since this was asked. Look at it; decline this if it is settled."
+            _("The shift has changed since this request. Check it; decline the request if it is settled.")
         )
     return shift
 

@@ -21,6 +21,7 @@ from flask_app.timeclock.shift_rows import (
     refuse_own_hours,
 )
 from flask_app.timeclock.shift_rules import check_times, checked_note, end_of, same_minute
+from flask_app.words import _, noted
 
 
 def add(
@@ -120,7 +121,7 @@ def confirm_end(shift: Shift, *, by: Actor, at: datetime, seen: str | None = Non
     before = facts(shift)
     shift.assumed_at = None
     flush()
-    write([Entry(shift, person, before, "The assumed end was confirmed.")], by=by, at=at)
+    write([Entry(shift, person, before, noted("The assumed end was confirmed."))], by=by, at=at)
     return Changed(shift)
 
 
@@ -144,7 +145,7 @@ def assign(
     if edited_at:
         refuse_own_hours(person, by)
     if ending is not None:
-        _, ended, _ = locked(ending)
+        _person, ended, _present = locked(ending)
         entries.append(_hand_over(ended, person, begins, edited_at, reason, at))
     check_times(person, begins, None, now=at)
     shift = insert(person, job, begins, edited_at=edited_at)
@@ -157,7 +158,9 @@ def _hand_over(
 ) -> Entry:
     """End an open shift where the next one begins; a mark that it has, it keeps."""
     if not shift.is_open:
-        raise RuleViolation(f"{person.name} has punched since you looked, so nothing was changed.")
+        raise RuleViolation(
+            _("%(name)s has punched since you looked, so nothing was changed.", name=person.name)
+        )
     before = facts(shift)
     ended_at = end_of(shift.started_at, ends)
     check_times(person, shift.started_at, ended_at, now=at, but=shift)

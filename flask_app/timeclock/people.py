@@ -15,6 +15,7 @@ from flask_app.models.user import ADMINISTRATIVE, DEPARTMENTS, Hashed, User
 from flask_app.timeclock import ledger
 from flask_app.timeclock.entries import Actor
 from flask_app.timeclock.shift_rules import PunchRules
+from flask_app.words import _, noted
 
 _FIELDS = (
     "first_name", "last_name", "email", "employee_number", "department", "on_active_roster", "hire_date",
@@ -26,12 +27,12 @@ _CHANGED_PASSWORD = {"password": ("set", "set anew")}  # that it was, never what
 def register(values: Mapping[str, Any], *, at: datetime, approved: bool) -> User:
     """Make one's own account; nobody makes oneself an admin or a number. Raises ValidationError."""
     if values.get("department") == ADMINISTRATIVE:
-        raise ValidationError({"department": "Choose one of these departments."})
+        raise ValidationError({"department": _("Choose one of these departments.")})
     own = {
         field: value for field, value in values.items() if field != "employee_number"
     }  # the office gives it
     user = User.create(own, at=at, approved=approved)
-    _write_down(ADDED, user, {}, by=user, at=at, reason="Made the account.")
+    _write_down(ADDED, user, {}, by=user, at=at, reason=noted("Made the account."))
     return user
 
 
@@ -54,9 +55,9 @@ def edit(person: User, values: Mapping[str, Any], *, by: User, at: datetime, tod
 def move(person: User, department: str, day: date, *, by: User, at: datetime, today: date) -> None:
     """Let somebody be in a department from a day on, until the next move. Raises ValidationError."""
     if department not in DEPARTMENTS:
-        raise ValidationError({"department": "Choose a department."})
+        raise ValidationError({"department": _("Choose a department.")})
     if not BEGINNING < day <= today:
-        raise ValidationError({"from_day": "Move people on the day itself, or for days that are over."})
+        raise ValidationError({"from_day": _("This day can't be in the future.")})
     before = _locked(person)
     DepartmentStay.put(person, department, day)
     _settle_department(person, before, (None, _moved(department, day)), by=by, at=at, today=today)
@@ -126,12 +127,12 @@ def deactivate(
     """
     before = _locked(person)
     if last_day and person.hire_date and last_day < person.hire_date:
-        raise ValidationError({"last_day": "The last day of work is before the first."})
+        raise ValidationError({"last_day": _("The last day is before the first day.")})
     person.leave_date = last_day or person.leave_date
     person.deactivate(at=at)
     shift = Shift.open_of(person)
     if shift:
-        reason = "Punched out because the account was deactivated."
+        reason = noted("Punched out because the account was deactivated.")
         ledger.punch_out(shift, by=Actor(by), at=at, rules=rules, reason=reason)
     _write_down(CHANGED, person, before, by=by, at=at)
     return shift
@@ -143,7 +144,7 @@ def give_new_password(person: User, password: Hashed, *, by: User, at: datetime)
     person.set_password(password, at=at)
     person.must_change_password = True
     LoginAttempt.forget(person.email)  # "ask an admin for a new password" ends the wait
-    _record(person, _CHANGED_PASSWORD, by=by, at=at, reason="An admin gave a one-time password.")
+    _record(person, _CHANGED_PASSWORD, by=by, at=at, reason=noted("An admin gave a one-time password."))
 
 
 def change_own_password(person: User, password: Hashed, *, checked: str, at: datetime) -> None:
@@ -153,7 +154,7 @@ def change_own_password(person: User, password: Hashed, *, checked: str, at: dat
     """
     _locked(person)
     if person.password != checked:
-        raise ValidationError({"old_password": "Your password was changed a moment ago. Log in again."})
+        raise ValidationError({"old_password": _("Your password was changed a moment ago. Log in again.")})
     person.set_password(password, at=at)
     _record(person, _CHANGED_PASSWORD, by=person, at=at, reason="")
 

@@ -17,9 +17,13 @@ from flask_app.timeclock.shift_rules import (
     checked_note,
     no_earlier,
 )
+from flask_app.words import _, noted
 
-SETTLED = "A punch came after the end was assumed."
-TOO_LONG = "The punch came more than {} hours after the start, so the end is assumed."
+SETTLED = noted("A punch came after the end was assumed.")
+TOO_LONG = noted("The punch came more than %(hours)s hours after the start, so the end is assumed.")
+
+ELSEWHERE = noted("Punched in elsewhere by an admin.")
+BY_ADMIN = noted("Punched out by an admin.")
 
 
 def punch_in(
@@ -44,7 +48,7 @@ def punch_in(
     if known:
         return _repeated(known, worker, last)
     if not worker.is_active:
-        raise PunchRefused(f"{worker.name}'s account isn't active. Ask an admin.")
+        raise PunchRefused(_("%(name)s's account isn't active. Ask the office.", name=worker.name))
     job = checked_open(found)
     begins, ended, was_assumed = at, None, last is not None and last.assumed_at is not None
     entries: list[Entry] = []
@@ -53,13 +57,13 @@ def punch_in(
         begins, entries = _leave(last, worker, by, at, rules)
         ended = last if entries else None
     shift = insert(worker, job, begins, note=note, punch_key=punch_key)
-    entries.append(_entry(shift, worker, None, by, "Punched in by an admin."))
+    entries.append(_entry(shift, worker, None, by, noted("Punched in by an admin.")))
     write(entries, by=by, at=at)
     return Punched(shift, ended, was_assumed and ended is not None)
 
 
 def punch_out(
-    shift: Shift, *, by: Actor, at: datetime, rules: PunchRules, reason: str = "Punched out by an admin."
+    shift: Shift, *, by: Actor, at: datetime, rules: PunchRules, reason: str = BY_ADMIN
 ) -> PunchedOut | Unchanged:
     """Punch the person of `shift` out of it. `reason` is written down unless they do so themselves.
 
@@ -70,15 +74,16 @@ def punch_out(
     settles = shift.assumed_at is not None and present is None and not rules.doubts(shift.started_at, at)
     if not shift.is_open and not (settles and not Shift.overlapping(person, shift.started_at, at, but=shift)):
         return Unchanged(shift, present)
-    _, entries = _leave(shift, person, by, at, rules, reason)
+    _begins, entries = _leave(shift, person, by, at, rules, reason)
     write(entries, by=by, at=at)
     return PunchedOut(shift)
 
 
 def _refuse_same_job(last: Shift, job: Job, worker: User, by: Actor, at: datetime, rules: PunchRules) -> None:
     if last.is_open and last.job_id == job.id and not rules.doubts(last.started_at, at):
-        who = "You're" if by.person is not None and by.person.id == worker.id else f"{worker.name} is"
-        raise AlreadyOn(f"{who} already on {job.im_number}.")
+        if by.person is not None and by.person.id == worker.id:
+            raise AlreadyOn(_("You're already on %(job)s.", job=job.im_number))
+        raise AlreadyOn(_("%(name)s is already on %(job)s.", name=worker.name, job=job.im_number))
 
 
 def _leave(
@@ -95,11 +100,10 @@ def _leave(
         end(last, rules.assumed_end(last, rule, now=at), at)
     else:
         end(last, no_earlier(last.started_at, at), None)
-    odd = (
-        TOO_LONG.format(int(rules.longest.total_seconds() // 3600)) if doubted else SETTLED if assumed else ""
-    )
+    odd = noted(TOO_LONG, hours=int(rules.longest.total_seconds() // 3600)) if doubted else ""
+    odd = odd or (SETTLED if assumed else "")
     begins = at if doubted else last.ended_at or at
-    return begins, [_entry(last, worker, before, by, reason or "Punched in elsewhere by an admin.", odd)]
+    return begins, [_entry(last, worker, before, by, reason or ELSEWHERE, odd)]
 
 
 def _entry(
@@ -115,5 +119,5 @@ def _repeated(known: int, worker: User, last: Shift | None) -> Unchanged:
     """Answer a form that was sent twice: what it did stands, whatever came after."""
     shift = db.session.get_one(Shift, known, populate_existing=True)
     if shift.user_id != worker.id:
-        raise PunchRefused("This form was already used by somebody else. Reload the page and try again.")
+        raise PunchRefused(_("Someone else already used this form. Reload the page and try again."))
     return Unchanged(shift, last if last is not None and last.is_open else None)

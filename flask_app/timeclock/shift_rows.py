@@ -16,9 +16,10 @@ from flask_app.models.shift import Shift
 from flask_app.models.user import User
 from flask_app.timeclock.entries import Actor
 from flask_app.timeclock.shift_rules import JobClosed, NoSuchJob
+from flask_app.words import _, lazy
 
-DELETED_MEANWHILE = "This shift was deleted meanwhile."
-CHANGED_MEANWHILE = "This shift was changed a moment ago. Look at it again before you change it."
+DELETED_MEANWHILE = lazy("This shift was deleted meanwhile.")
+CHANGED_MEANWHILE = lazy("This shift was changed a moment ago. Look at it again before you change it.")
 
 
 class OwnHours(RuleViolation):
@@ -125,7 +126,7 @@ def _written(statement: Insert | Update, values: dict[str, Any]) -> CursorResult
         raise ConcurrentUpdate(_RACED) from None
 
 
-_RACED = "Another punch was saved at this very moment. Try again."
+_RACED = lazy("Another punch was saved at this very moment. Try again.")
 _shifts: Any = Shift.__table__
 _INSERT = _shifts.insert()
 _END = (
@@ -143,13 +144,15 @@ def refuse_own_hours(person: User, by: Actor) -> None:
         and person.is_admin
         and User.has_other_admin(person)
     ):
-        raise OwnHours("Another admin has to decide about your own hours.")
+        raise OwnHours(_("Another admin has to decide about your own hours."))
 
 
 def checked_open(job: Job | None) -> Job:
     """Return `job`, locked against whoever closes it; raise JobClosed if no shift can begin on it."""
     if job is None:
-        raise NoSuchJob("There is no such job. It may have been removed.")
+        raise NoSuchJob(_("There is no such job. It may have been removed."))
     if not job.is_active:
-        raise JobClosed(f"Job {job.im_number} is closed. Choose another, or ask an admin to open it.")
+        raise JobClosed(
+            _("Job %(job)s is closed. Choose another, or ask an admin to open it.", job=job.im_number)
+        )
     return job

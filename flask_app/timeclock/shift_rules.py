@@ -14,6 +14,7 @@ from flask_app.models.shift import NOTE_MAX, Shift
 from flask_app.models.shop_rules import DepartmentRule
 from flask_app.models.types import plain
 from flask_app.models.user import User
+from flask_app.words import _
 
 CLOCK_SLACK = timedelta(minutes=2)  # by how much the clocks of two web hosts may differ
 LONGEST_TYPED = timedelta(hours=24)  # a typed shift that is longer has a wrong date in it
@@ -41,7 +42,9 @@ class Overlaps(ValidationError):
 
     def __init__(self, other: Shift) -> None:
         self.other = other
-        super().__init__({"started_at": f"There is another shift at that time, on {other.job.im_number}."})
+        super().__init__(
+            {"started_at": _("There is another shift at that time, on %(job)s.", job=other.job.im_number)}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +87,13 @@ def check_times(
     """Raise ValidationError unless `person` (locked) may have a shift then; `but`: the one being changed."""
     problems = {}
     if started_at > now + CLOCK_SLACK:
-        problems["started_at"] = "This start is in the future."
+        problems["started_at"] = _("This start is in the future.")
     if ended_at is not None and ended_at > now + CLOCK_SLACK:
-        problems["ended_at"] = "This end is in the future."
+        problems["ended_at"] = _("This end is in the future.")
     elif ended_at is not None and to_minute(ended_at) < to_minute(started_at):
-        problems["ended_at"] = "The end is before the start."
+        problems["ended_at"] = _("The end is before the start.")
     elif ended_at is not None and to_minute(ended_at) - to_minute(started_at) > LONGEST_TYPED:
-        problems["ended_at"] = "A shift can't be longer than 24 hours. Look at the dates again."
+        problems["ended_at"] = _("A shift can't be longer than 24 hours. Check the dates.")
     if problems:
         raise ValidationError(problems)
     if other := Shift.overlapping(person, started_at, ended_at, but=but):
@@ -101,7 +104,7 @@ def no_earlier(last: datetime, at: datetime) -> datetime:
     """Return `at`, or the last punch if that came from a host whose clock is a little ahead."""
     if at < last - CLOCK_SLACK:
         raise PunchRefused(
-            "The server's clock is behind your last punch, so this punch can't be right. Tell an admin."
+            _("The server's clock is behind your last punch, so this punch can't be right. Tell an admin.")
         )
     return max(at, last)
 
@@ -109,7 +112,7 @@ def no_earlier(last: datetime, at: datetime) -> datetime:
 def checked_note(text: str) -> str:
     text = plain(text)
     if len(text) > NOTE_MAX:
-        raise PunchRefused(f"The note is too long ({len(text)} characters): at most {NOTE_MAX}.")
+        raise PunchRefused(_("This is too long: at most %(most)s characters.", most=NOTE_MAX))
     return text
 
 
@@ -119,4 +122,4 @@ def checked_key(text: str) -> str | None:
     try:
         return str(UUID(text))
     except ValueError:
-        raise PunchRefused("The form is damaged. Reload the page and try again.") from None
+        raise PunchRefused(_("The form is damaged. Reload the page and try again.")) from None

@@ -14,7 +14,7 @@ from flask_app.web.drafts import log_in_first
 from flask_app.web.now import now
 from flask_app.web.parse import row_id
 from flask_app.web.sessions import session_user
-from flask_app.words import speak
+from flask_app.words import _, speak
 
 E = TypeVar("E", bound=Base)
 P = ParamSpec("P")
@@ -76,7 +76,7 @@ def admin_required(view: View[P]) -> View[P]:
         if user is None:
             return _ask_to_log_in()
         if not user.is_admin:
-            abort(403, "Only admins can do this.")
+            abort(403, _("Only admins can do this."))
         return view(*args, **kwargs)
 
     return guarded
@@ -93,23 +93,23 @@ def prefers_json() -> bool:
 
 
 def job_or_404(job_id: int) -> Job:
-    return _row(Job, job_id) or abort(404, "There is no such job. It may have been removed.")
+    return _row(Job, job_id) or abort(404, _("There is no such job. It may have been removed."))
 
 
 def user_or_404(user_id: int) -> User:
-    return _row(User, user_id) or abort(404, "There is no such person.")
+    return _row(User, user_id) or abort(404, _("There is no such person."))
 
 
 def run_or_404(run_id: int) -> SyncRun:
-    return _row(SyncRun, run_id) or abort(404, "There is no such run.")
+    return _row(SyncRun, run_id) or abort(404, _("There is no such run."))
 
 
 def hold_or_404(hold_id: int) -> SyncHold:
-    return _row(SyncHold, hold_id) or abort(404, "There is no such thing held back.")
+    return _row(SyncHold, hold_id) or abort(404, _("There is no such held change."))
 
 
 def shift_or_404(shift_id: int) -> Shift:
-    return _row(Shift, shift_id) or abort(404, "There is no such shift. It may have been deleted.")
+    return _row(Shift, shift_id) or abort(404, _("There is no such shift. It may have been deleted."))
 
 
 def shift_or_none(text: str) -> Shift | None:
@@ -119,15 +119,15 @@ def shift_or_none(text: str) -> Shift | None:
 
 
 def correction_or_404(correction_id: int) -> Correction:
-    return _row(Correction, correction_id) or abort(404, "There is no such request.")
+    return _row(Correction, correction_id) or abort(404, _("There is no such request."))
 
 
 def own_shift_or_403(shift_id: int) -> Shift:
     """Return the shift if it is the asker's own, or the asker is an admin."""
-    shift = _row(Shift, shift_id) or abort(404, "There is no such shift.")
+    shift = _row(Shift, shift_id) or abort(404, _("There is no such shift."))
     user = current_user()
     if shift.user_id != user.id and not user.is_admin:
-        abort(403, "This is somebody else's shift.")
+        abort(403, _("This is someone else's shift."))
     return shift
 
 
@@ -155,10 +155,10 @@ def _is_form_of_a_page() -> bool:
 
 def _ask_to_log_in() -> ResponseReturnValue:
     if wants_json():
-        abort(401, "Log in first.")
+        abort(401, _("Please log in."))
     if request.method in ("GET", "HEAD"):
         return redirect(url_for("users.login", next=request.full_path.rstrip("?")))
     if page := log_in_first():
         return page
-    flash("You were logged out, so nothing was saved. Log in and try again.", "error")
+    flash(_("You were logged out, so nothing was saved. Log in and try again."), "error")
     return redirect(url_for("users.login"))

@@ -14,14 +14,16 @@ from flask import Flask, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from flask_app.words import lazy
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 KEPT_FOR = 12 * 3600  # seconds
 LARGEST = 24 * 1024  # characters of a form: it goes into the login page, which has a limit of its own
-STALE_PAGE = "This page was out of date, so nothing was saved yet. Look again, then save."
-BACK_AGAIN = "You're logged in again. Nothing was saved yet: look again, then save."
-LOGGED_OUT = "You were logged out. Log in, and what you typed is still here."
+STALE_PAGE = lazy("This page was out of date, so nothing was saved yet. Check it, then save.")
+BACK_AGAIN = lazy("You're logged in again. Nothing was saved yet: check it, then save.")
+LOGGED_OUT = lazy("You were logged out. Log in: what you typed is still here.")
 
 
 def init_app(app: Flask) -> None:

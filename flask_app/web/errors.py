@@ -11,24 +11,25 @@ from flask_app.models.database import BUSY, breaks_rule, is_lock_wait
 from flask_app.models.errors import Busy
 from flask_app.web.access import local_path, wants_json
 from flask_app.web.drafts import drawn_again
+from flask_app.words import Words, _, lazy
 
 _TITLES = {
-    400: "That didn't work",
-    401: "Log in first",
-    403: "Not yours to open",
-    404: "Nothing here",
-    405: "That doesn't work here",
-    413: "That's too much",
-    429: "Too many tries",
-    503: "The clock can't reach its database",
+    400: lazy("That didn't work"),
+    401: lazy("Please log in"),
+    403: lazy("Admins only"),
+    404: lazy("Page not found"),
+    405: lazy("That doesn't work here"),
+    413: lazy("Too large"),
+    429: lazy("Too many tries"),
+    503: lazy("The clock can't reach its database"),
 }
 _TEXTS = {
-    400: "Something in the request was not as it should be. Go back, reload the page and try again.",
-    404: "There is no page at this address. It may have moved, or the link may be damaged.",
-    405: "This address can't be opened like this. Go back and use the buttons on the page.",
-    413: "What you sent is too large. Shorten it and try again.",
-    500: "Something broke on our side and was written to the log. Go back and check whether it was saved.",
-    503: "Nothing was saved just now. Wait a minute and try again; if it goes on, tell an admin.",
+    400: lazy("Something in the request was wrong. Go back, reload the page and try again."),
+    404: lazy("There is no page at this address. It may have moved, or the link may be broken."),
+    405: lazy("This address can't be opened like this. Go back and use the buttons on the page."),
+    413: lazy("What you sent is too large. Shorten it and try again."),
+    500: lazy("Check whether it saved, then try again. If it goes on, tell an admin."),
+    503: lazy("Nothing was saved. Wait a minute and try again; if it goes on, tell an admin."),
 }
 
 
@@ -55,20 +56,22 @@ def _stale_form(_error: CSRFError) -> ResponseReturnValue:
             return page
     except HTTPException as error:  # raised in a handler, it would have none
         return _http_error(error)
-    return _answer(400, "This page is out of date, so nothing was saved. Go back, reload it and try again.")
+    return _answer(
+        400, _("This page is out of date, so nothing was saved. Go back, reload it and try again.")
+    )
 
 
 def _database_error(error: DBAPIError | TimeoutError) -> ResponseReturnValue:
     if isinstance(error, DBAPIError) and not _is_outage(error):
         raise error
     if isinstance(error, OperationalError) and is_lock_wait(error):
-        return _answer(503, BUSY, "Somebody was faster")
+        return _answer(503, BUSY, _("Someone was faster"))
     current_app.logger.error("The database can't be used: %s", getattr(error, "orig", error))
     return _answer(503, _TEXTS[503])
 
 
 def _gone(_error: ObjectDeletedError) -> ResponseReturnValue:
-    return _answer(404, "What you looked at was deleted a moment ago, so nothing was changed.")
+    return _answer(404, _("What you opened was deleted a moment ago, so nothing was changed."))
 
 
 def _is_outage(error: DBAPIError) -> bool:
@@ -85,13 +88,14 @@ def _is_outage(error: DBAPIError) -> bool:
 def _busy(error: Busy) -> ResponseReturnValue:
     """A lock that was not given where no page is there to say it: back to where the button was."""
     if wants_json() or request.method != "POST":
-        return _answer(503, str(error), "Somebody was faster")
+        return _answer(503, str(error), _("Someone was faster"))
     flash(str(error), "error")
     return redirect(local_path(request.form.get("next", "")) or url_for("jobs.dashboard"))
 
 
-def _answer(code: int, text: str, title: str = "") -> ResponseReturnValue:
-    title = title or _TITLES.get(code, "Something broke" if code >= 500 else _TITLES[400])
+def _answer(code: int, text: Words, title: str = "") -> ResponseReturnValue:
+    text = str(text)
+    title = title or str(_TITLES.get(code) or (_("Something went wrong") if code >= 500 else _TITLES[400]))
     if wants_json():
         return jsonify(error=title, message=text), code
     if code >= 500:  # the page must not ask the database who is looking at it

@@ -32,6 +32,7 @@ from flask_app.reporting.report import (
 from flask_app.web.now import now
 from flask_app.web.presenting import hm, stamp
 from flask_app.web.workbook import LINES_MAX, Cell, Sheet, SheetColumn, workbook
+from flask_app.words import _
 
 DECIMAL = "decimal"  # minutes as a number of hours
 _CHUNK = 500  # lines between two pieces of a CSV
@@ -51,9 +52,11 @@ class FileColumn(NamedTuple):
 
 def file_columns(section: Section) -> list[FileColumn]:
     """Return the columns of a file: those of the table, then its lengths of time as numbers of hours."""
-    columns = [FileColumn(column.label, n, column.kind) for n, column in enumerate(section.columns)]
+    columns = [FileColumn(str(column.label), n, column.kind) for n, column in enumerate(section.columns)]
     hours = [column for column in columns if column.kind == HOURS]
-    return columns + [FileColumn(f"{label} (decimal)", place, DECIMAL) for label, place, _ in hours]
+    return columns + [
+        FileColumn(_("%(label)s (decimal)", label=label), place, DECIMAL) for label, place, _kind in hours
+    ]
 
 
 def file_name(*parts: str) -> str:
@@ -79,7 +82,7 @@ def _csv(report: Report, *, subtotals: bool) -> Iterator[str]:
     section = report.sections[0]
     columns = file_columns(section)
     texts = [(column.place, lru_cache(_KEPT)(_text_of(column.kind))) for column in columns]
-    head = [*(column.label for column in columns), "Period", "Filters"]
+    head = [*(column.label for column in columns), _("Period"), _("Filters")]
     about = "".join(f",{_quoted(_harmless(text))}" for text in (report.period, report.narrowed_to))
     yield "\ufeff" + ",".join(_quoted(_harmless(label)) for label in head) + _END
     lines = section.lines(subtotals=subtotals)
@@ -131,7 +134,7 @@ def as_xlsx(report: Report, name: str, *, subtotals: bool = False) -> Response:
     lines."""
     if any(section.count + 2 > LINES_MAX for section in report.sections):
         raise RuleViolation(
-            "A sheet can't have more than 1,048,576 lines. Choose fewer days, or take the CSV."
+            _("A sheet can't have more than 1,048,576 lines. Choose fewer days, or take the CSV.")
         )
     sheets = [*(_table(section, subtotals=subtotals) for section in report.sections), _about(report)]
     answer = Response(
@@ -152,11 +155,13 @@ def _table(section: Section, *, subtotals: bool) -> Sheet:
 
 def _about(report: Report) -> Sheet:
     """Return what the workbook is about, and the figures that stand over the page."""
-    made = [("Made", TIME, int(now().timestamp()) // 60)]
-    about: list[Figure] = [("Report", TEXT, report.title), ("Period", TEXT, report.period)]
+    made = [(_("Made"), TIME, int(now().timestamp()) // 60)]
+    about: list[Figure] = [(_("Report"), TEXT, report.title), (_("Period"), TEXT, report.period)]
     about += [*((label, TEXT, words) for label, words in report.filters), *made, *report.figures]
     lines = (((label, _cell(kind, value)), False) for label, kind, value in about)
-    return Sheet("About", [SheetColumn(label, *_CELLS[TEXT]) for label in ("About", "this file")], lines)
+    return Sheet(
+        _("About"), [SheetColumn(label, *_CELLS[TEXT]) for label in (_("About"), _("this file"))], lines
+    )
 
 
 def _cell(kind: str, value: Any) -> Cell:

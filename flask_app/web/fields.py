@@ -8,6 +8,7 @@ import wtforms
 
 from flask_app.models.types import plain, visible
 from flask_app.web import parse
+from flask_app.words import Words, _
 
 _OF_WTFORMS = {"name", "default", "_form", "_prefix", "_translations", "_meta"}
 
@@ -23,11 +24,15 @@ class Field(wtforms.Field):
     is_stored = True  # whether what the form edits has it, unlike a reason
     process_errors: Any
 
-    def __init__(self, label: str, *, missing: str = "", hint: str = "", **more: Any) -> None:
+    def __init__(self, label: Words, *, missing: Words = "", hint: Words = "", **more: Any) -> None:
         ours = {name: more.pop(name) for name in _OF_WTFORMS & more.keys()}
         super().__init__(label, description=hint, **ours)
         self.errors: Any = []  # WTForms has an empty tuple here
-        self.missing, self.attributes = missing, more
+        self._missing, self.attributes = missing, more
+
+    @property
+    def missing(self) -> str:
+        return str(self._missing)
 
     @property
     def is_sent(self) -> bool:
@@ -69,7 +74,7 @@ class Field(wtforms.Field):
         return self.words_of_text(self.write(value))
 
     def words_of_text(self, text: str) -> str:
-        return text.strip() or "nothing"
+        return text.strip() or _("nothing")
 
 
 class Text(Field):
@@ -80,7 +85,7 @@ class Text(Field):
 
     empty = ""
 
-    def __init__(self, label: str, *, limit: int | None = None, **more: Any) -> None:
+    def __init__(self, label: Words, *, limit: int | None = None, **more: Any) -> None:
         super().__init__(label, **more)
         self.limit = limit
         if limit:
@@ -88,7 +93,7 @@ class Text(Field):
 
     def read(self, text: str) -> str:
         if self.limit and len(text) > self.limit:
-            raise ValueError(f"This is too long: at most {self.limit} characters.")
+            raise ValueError(_("This is too long: at most %(most)s characters.", most=self.limit))
         return text
 
 
@@ -126,7 +131,7 @@ class Choice(Field):
     """One of some codes, each with its words."""
 
     def __init__(
-        self, label: str, choices: Mapping[str, str], *, read: Callable[[str], Any] = str, **more: Any
+        self, label: Words, choices: Mapping[str, Words], *, read: Callable[[str], Any] = str, **more: Any
     ) -> None:
         super().__init__(label, **more)
         self.choices, self._read = choices, read
@@ -137,7 +142,7 @@ class Choice(Field):
         return self._read(text)
 
     def words_of_text(self, text: str) -> str:
-        return self.choices.get(text) or super().words_of_text(text)
+        return str(self.choices.get(text) or "") or super().words_of_text(text)
 
 
 class Tick(Field):
@@ -160,7 +165,7 @@ class Tick(Field):
         return "on" if value else ""
 
     def words_of_text(self, text: str) -> str:
-        return "yes" if text else "no"
+        return _("yes") if text else _("no")
 
 
 class Day(Field):
@@ -185,7 +190,7 @@ class Whole(Field):
 
     def read(self, text: str) -> int:
         if not text.isdecimal() or not text.isascii() or len(text) > 9:
-            raise ValueError("Fill in a whole number such as 30.")
+            raise ValueError(_("Enter a whole number such as 30."))
         return int(text)
 
 

@@ -14,8 +14,9 @@ from flask import g
 
 from flask_app.models.errors import ValidationError
 from flask_app.web.fields import Field
+from flask_app.words import Words, _, lazy
 
-NOT_SAVED = "Not saved. Fix the fields in red."
+NOT_SAVED = lazy("Not saved. Fix the fields in red.")
 
 
 class Overtaken(ValidationError):
@@ -55,7 +56,7 @@ class Form(wtforms.Form):
         readable = {name: value for name, value in self.values.items() if not self[name].errors}
         for name, problem in self.broken_rules(readable).items():
             self._mark(name, problem)
-        self.says = g.get("draw_again") or (NOT_SAVED if self.problems else "")
+        self.says = str(g.get("draw_again") or (NOT_SAVED if self.problems else ""))
         if self.only_looks:
             self._forget_problems()
         return not (self.says or self.only_looks)
@@ -66,21 +67,21 @@ class Form(wtforms.Form):
         for field in self.fields():
             field.errors = []
 
-    def broken_rules(self, values: Mapping[str, Any]) -> dict[str, str]:
+    def broken_rules(self, values: Mapping[str, Any]) -> Mapping[str, Words]:
         """Return what is wrong with the values that could be read, by field: the entity's own rules."""
         return {}
 
     def refuse(self, invalid: ValidationError) -> None:
         """Take over what was found wrong when the form was about to be saved."""
-        self.says = NOT_SAVED
+        self.says = str(NOT_SAVED)
         for name, problem in invalid.problems.items():
             if not self._mark(name, problem):
                 self.says = f"{self.says} {problem}"
 
-    def _mark(self, name: str, problem: str) -> bool:
+    def _mark(self, name: str, problem: Words) -> bool:
         if name not in self:
             return False
-        self[name].errors = self[name].errors or [problem]
+        self[name].errors = self[name].errors or [str(problem)]
         return True
 
     def _counts(self, field: Field) -> bool:
@@ -105,7 +106,7 @@ class EditForm(Form):
     def validate(self, extra_validators: Any = None) -> bool:
         taken = super().validate(extra_validators)
         if taken and not any(field.is_sent for field in self.fields()):
-            self.says = "There is nothing to change in this form."
+            self.says = _("Nothing to change in this form.")
         return taken and not self.says
 
     def changes(self, thing: object) -> dict[str, Any]:
@@ -128,15 +129,18 @@ class EditForm(Form):
     def refuse(self, invalid: ValidationError) -> None:
         super().refuse(invalid)
         if isinstance(invalid, Overtaken):
-            self.says = "Not saved: somebody else changed this meanwhile. Look again, then save."
+            self.says = _("Not saved: someone else changed this meanwhile. Check it, then save.")
             self.code = 409
 
     def _overtaken(self, field: Field, present: Any) -> str:
         if self._is_touched(field):
-            return f"Somebody else changed this to “{field.words(present)}”. Save again to use yours."
+            return _(
+                "Someone else changed this to “%(present)s”. Save again to use yours.",
+                present=field.words(present),
+            )
         before = field.words_of_text(field.text)
         field.show(present)
-        return f"Somebody else changed this. It was “{before}”."
+        return _("Someone else changed this. It was “%(before)s”.", before=before)
 
     def _counts(self, field: Field) -> bool:
         return field.is_sent and self._is_touched(field)

@@ -7,35 +7,39 @@ from flask_app.models import Job
 from flask_app.models.job import IM_NUMBER_MAX, problems_of
 from flask_app.web.fields import Choice, Hours, Lines, Text
 from flask_app.web.forms import EditForm, Form
+from flask_app.words import _, lazy
 
-STATUSES = {"1": "Active", "0": "Inactive"}
+STATUSES = {"1": lazy("Active"), "0": lazy("Inactive")}
 
 
 class NewJobForm(Form):
     im_number = Text(
-        "IM number", missing="The IM number is missing.", maxlength=IM_NUMBER_MAX, autocomplete="off",
+        lazy("IM number"), missing=lazy("Enter the IM number."), maxlength=IM_NUMBER_MAX, autocomplete="off",
         autocapitalize="characters", spellcheck="false",
     )  # fmt: skip
     general_contractor = Text(
-        "General contractor", missing="The general contractor is missing.", maxlength=255, autocomplete="off"
+        lazy("General contractor"),
+        missing=lazy("Enter the general contractor."),
+        maxlength=255,
+        autocomplete="off",
     )
-    job_scope = Lines("Scope", missing="The scope is missing.", maxlength=2000)
+    job_scope = Lines(lazy("Scope"), missing=lazy("Enter the scope."), maxlength=2000)
     job_name_address = Lines(
-        "Job name and address", hint="Leave this empty if there is none.", maxlength=2000
+        lazy("Job name and address"), hint=lazy("Leave empty if there is none."), maxlength=2000
     )
     estimated_hours = Hours(
-        "Estimated hours", hint="Leave this empty if there is no estimate.", inputmode="decimal",
+        lazy("Estimated hours"), hint=lazy("Leave empty if there is no estimate."), inputmode="decimal",
         autocomplete="off",
     )  # fmt: skip
-    context = Lines("Notes for the shop (optional)", maxlength=2000)
-    status = Choice("Status", STATUSES, read=int, missing="Choose active or inactive.", default=1)
+    context = Lines(lazy("Notes for the shop (optional)"), maxlength=2000)
+    status = Choice(lazy("Status"), STATUSES, read=int, missing=lazy("Choose active or inactive."), default=1)
 
     def broken_rules(self, values: Mapping[str, Any]) -> dict[str, str]:
         """Also tell that a number is taken before anything is saved, beside all other problems."""
         found, number = problems_of(values), values.get("im_number")
         there = Job.exactly(number) if number and "im_number" not in found else None
         if there:
-            found["im_number"] = f"There is already a job {there.im_number}."
+            found["im_number"] = _("There is already a job %(job)s.", job=there.im_number)
         return found
 
 

@@ -12,7 +12,7 @@ from flask import Response as FlaskResponse
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from flask_app.words import ENGLISH, LANGUAGES, language, speak, translated, translated_number
+from flask_app.words import ENGLISH, LANGUAGES, language, retold, speak, translated, translated_number
 
 COOKIE = "language"  # what was chosen on this device, also for the page before the login
 _A_YEAR = 365 * 24 * 60 * 60  # seconds
@@ -26,6 +26,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         {"_": _in_page, "ngettext": _number_in_page, "language": language, "LANGUAGES": LANGUAGES}
     )
+    app.jinja_env.filters["retold"] = retold
 
 
 def remember(answer: Response, code: str) -> None:
@@ -56,4 +57,4 @@ def _in_page(message: str, **values: Any) -> Markup:
 
 def _number_in_page(one: str, many: str, n: int, **values: Any) -> Markup:
     text = Markup(translated_number(one, many, n))  # noqa: S704  # what stands in a catalog is ours
-    return text % {"n": n, **values}
+    return text % {"n": f"{n:,}", **values}

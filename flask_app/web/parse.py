@@ -5,8 +5,10 @@ from datetime import date, time
 
 from flask import request
 
-MISSING_DAY = "Fill in the day."
-MISSING_TIME = "Fill in the time."
+from flask_app.words import _, lazy
+
+MISSING_DAY = lazy("Enter the day.")
+MISSING_TIME = lazy("Enter the time.")
 
 
 def row_id(text: str) -> int | None:
@@ -34,9 +36,9 @@ def shop_day(text: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise ValueError("This day can't be read. It looks like 2026-11-23.") from None
+        raise ValueError(_("This day can't be read. Write it like 2026-11-23.")) from None
     if not 2000 <= day.year <= 2999:
-        raise ValueError("This day is too far away.")
+        raise ValueError(_("This day is too far away."))
     return day
 
 
@@ -48,7 +50,7 @@ def time_of_day(text: str) -> time:
     try:
         at = time.fromisoformat(text)
     except ValueError:
-        raise ValueError("This time can't be read. It looks like 15:30.") from None
+        raise ValueError(_("This time can't be read. Write it like 15:30.")) from None
     return at.replace(second=0, microsecond=0, tzinfo=None)
 
 
@@ -58,5 +60,5 @@ def hours(text: str) -> float:
     if clock := re.fullmatch(r"([0-9]{1,6}):([0-5][0-9])", text):
         return round(int(clock[1]) + int(clock[2]) / 60, 2)
     if not re.fullmatch(r"[+-]?[0-9]{1,12}(\.[0-9]{0,12})?|\.[0-9]{1,12}", text):
-        raise ValueError("Fill in a number of hours such as 40 or 12.5.")
+        raise ValueError(_("Enter a number of hours such as 40 or 12.5."))
     return round(float(text), 2)

@@ -18,7 +18,7 @@ from flask_app.im_number import order_key
 from flask_app.models import TimeRule, db
 from flask_app.models.department_stay import BEGINNING
 from flask_app.models.user import DEPARTMENTS
-from flask_app.models.working_week import words_of
+from flask_app.models.working_week import works_on
 from flask_app.reporting.report import mark_words
 from flask_app.reporting.timesheet import MealRule, TimeRules, worked_minutes
 from flask_app.sync.decision import Change
@@ -27,6 +27,7 @@ from flask_app.timeclock.clock_out_watch import clock_out_trouble
 from flask_app.timeclock.shift_rules import PunchRules
 from flask_app.web.access import me, my_shift
 from flask_app.web.now import now
+from flask_app.words import _
 
 
 def init_app(app: Flask) -> None:
@@ -46,7 +47,7 @@ def init_app(app: Flask) -> None:
     )
     for present in (so_far, clock, stamp, stamp_text, day, short_day, hm, hours, iso):
         app.jinja_env.filters[present.__name__] = present
-    app.jinja_env.filters.update(weekdays=words_of, at_minute=at_minute, mark_words=mark_words)
+    app.jinja_env.filters.update(weekdays=weekdays, at_minute=at_minute, mark_words=mark_words)
     app.jinja_env.filters["by_job"] = by_job
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
@@ -64,6 +65,13 @@ def stamp(instant: datetime) -> str:
 def stamp_text(text: str) -> str:
     """An instant as the audit writes it down, 2026-11-23T12:02:00Z, as the shop reads it"""
     return stamp(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z"))
+
+
+def weekdays(numbers: int) -> str:
+    """Mon, Tue, Sat · lun, mar, sáb"""
+    monday = date(2024, 1, 1)
+    week = (monday + timedelta(days=n) for n in range(7))
+    return ", ".join(formats.day_name(day) for day in week if works_on(numbers, day)) or _("no day")
 
 
 def so_far(start: datetime) -> int:

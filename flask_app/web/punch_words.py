@@ -6,27 +6,31 @@ from flask_app.models import Shift, User
 from flask_app.timeclock.ledger import Punched, PunchedOut, Unchanged
 from flask_app.web.access import current_user
 from flask_app.web.presenting import clock, stamp
+from flask_app.words import lazy
 
 _SENTENCES = {  # about oneself, about somebody else
-    "on": ("You're on {number} since {at}.", "{name} is on {number} since {at}."),
-    "off": ("You're off {number} since {at}.", "{name} is off {number} since {at}."),
-    "not on the clock": ("You're not on the clock now.", "{name} is not on the clock now."),
+    "on": (lazy("You're on %(job)s since %(at)s."), lazy("%(name)s is on %(job)s since %(at)s.")),
+    "off": (lazy("Punched out of %(job)s at %(at)s."), lazy("%(name)s punched out of %(job)s at %(at)s.")),
+    "not on the clock": (lazy("You're not on the clock now."), lazy("%(name)s is not on the clock now.")),
     "counted": (
-        "This punch was counted already: {number} from {since} to {at}.",
-        "This punch was counted already: {name} on {number} from {since} to {at}.",
+        lazy("This punch was already counted: %(job)s from %(since)s to %(at)s."),
+        lazy("This punch was already counted: %(name)s on %(job)s from %(since)s to %(at)s."),
     ),
     "left before": (
-        "You left {number} at {at} already, so nothing was changed.",
-        "{name} had left {number} at {at} already, so nothing was changed.",
+        lazy("You already left %(job)s at %(at)s, so nothing was changed."),
+        lazy("%(name)s had already left %(job)s at %(at)s, so nothing was changed."),
     ),
-    "moved": ("Your shift on {number} goes to {at} now.", "{name}'s shift on {number} goes to {at} now."),
+    "moved": (
+        lazy("Your shift on %(job)s now ends at %(at)s."),
+        lazy("%(name)s's shift on %(job)s now ends at %(at)s."),
+    ),
     "assumed": (
-        "Your shift on {number} was open for very long, so its end is assumed: {day}. Say when you left.",
-        "{name}'s shift on {number} was open for very long, so its end is assumed: {day}.",
+        lazy("Your shift on %(job)s was open for very long. We used %(day)s. Tell us when you left."),
+        lazy("%(name)s's shift on %(job)s was open for very long. We used %(day)s."),
     ),
     "too late": (
-        "It's too late to punch out of that shift: its end is assumed, {day}. Say when you left instead.",
-        "{name}'s shift on {number} has an assumed end, {day}. Correct it instead.",
+        lazy("It's too late to punch out of that shift. We used %(day)s. Tell us when you left instead."),
+        lazy("%(name)s's shift on %(job)s has an assumed end, %(day)s. Correct it instead."),
     ),
 }
 
@@ -70,10 +74,10 @@ def present(shift: Shift | None, worker: User) -> str:
 
 def _say(key: str, worker: User, shift: Shift | None, at: datetime | None) -> str:
     words = _SENTENCES[key][0 if worker.id == current_user().id else 1]
-    return words.format(
-        name=worker.name,
-        number=shift.job.im_number if shift else "",
-        since=clock(shift.started_at) if shift else "",
-        at=clock(at) if at else "",
-        day=stamp(at) if at else "",
-    )
+    return words % {
+        "name": worker.name,
+        "job": shift.job.im_number if shift else "",
+        "since": clock(shift.started_at) if shift else "",
+        "at": clock(at) if at else "",
+        "day": stamp(at) if at else "",
+    }

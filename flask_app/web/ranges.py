@@ -8,12 +8,18 @@ from datetime import date, timedelta
 from flask_app.clock import week_start
 from flask_app.web.parse import shop_day
 from flask_app.web.presenting import day
+from flask_app.words import _, lazy
 
 PRESETS = {
-    "today": "Today", "week": "This pay week", "last_week": "Last week", "two_weeks": "Last two weeks",
-    "month": "This month", "last_month": "Last month", "quarter": "This quarter",
-    "last_quarter": "Last quarter",
-}  # fmt: skip
+    "today": lazy("Today"),
+    "week": lazy("This pay week"),
+    "last_week": lazy("Last week"),
+    "two_weeks": lazy("Last two weeks"),
+    "month": lazy("This month"),
+    "last_month": lazy("Last month"),
+    "quarter": lazy("This quarter"),
+    "last_quarter": lazy("Last quarter"),
+}
 _LONGEST = timedelta(days=3660)
 
 
@@ -37,15 +43,15 @@ def asked_range(args: Mapping[str, str], *, usual: str, today: date) -> Range:
         begin = shop_day(first or last)
         end = shop_day(last) if last else max(begin, today)
         if end < begin:
-            raise ValueError("The last day is before the first. Swap them.")
+            raise ValueError(_("The last day is before the first day. Swap them."))
         if end - begin > _LONGEST:
-            raise ValueError("That's more than ten years. Choose fewer days.")
+            raise ValueError(_("That's more than ten years. Choose fewer days."))
         return Range(begin, end)
     if args.get("quarter"):
         return _named_quarter(args["quarter"])
     preset = args.get("preset") or usual
     if preset not in PRESETS:
-        raise ValueError("There is no such range of days. Choose one of those below.")
+        raise ValueError(_("There is no such range of days. Choose one below."))
     return Range(*_preset(preset, today), preset)
 
 
@@ -85,5 +91,5 @@ def _named_quarter(text: str) -> Range:
     """2026-Q4"""
     named = re.fullmatch(r"(20[0-9]{2})-Q([1-4])", text)
     if not named:
-        raise ValueError("This quarter can't be read. It looks like 2026-Q4.")
+        raise ValueError(_("This quarter can't be read. Write it like 2026-Q4."))
     return Range(*quarter(int(named[1]), int(named[2])))

@@ -6,19 +6,22 @@ from typing import Any
 from flask_app.models.shop_rules import HOLIDAY_NAME_MAX, holiday_problems
 from flask_app.web.fields import Day, Text, Tick, TimeOfDay
 from flask_app.web.forms import EditForm, Form
+from flask_app.words import lazy
 
 
 class DepartmentRuleForm(EditForm):
     """A department's auto clock-out; the department itself can't be changed."""
 
-    clocks_out = Tick("Auto clock-out")
-    clock_out_at = TimeOfDay("Runs at", missing="Fill in the time.")
-    assumed_end = TimeOfDay("Record end as", missing="Fill in the time.")
+    clocks_out = Tick(lazy("Auto clock-out"))
+    clock_out_at = TimeOfDay(lazy("Runs at"), missing=lazy("Enter the time."))
+    assumed_end = TimeOfDay(lazy("Record end as"), missing=lazy("Enter the time."))
 
 
 class HolidayForm(Form):
-    day = Day("Day", missing="Fill in the day.")
-    name = Text("Name", missing="Give the holiday a name.", maxlength=HOLIDAY_NAME_MAX, autocomplete="off")
+    day = Day(lazy("Day"), missing=lazy("Enter the day."))
+    name = Text(
+        lazy("Name"), missing=lazy("Give the holiday a name."), maxlength=HOLIDAY_NAME_MAX, autocomplete="off"
+    )
 
     def broken_rules(self, values: Mapping[str, Any]) -> dict[str, str]:
         return holiday_problems(values)

@@ -6,10 +6,12 @@ from typing import Any
 
 from flask_app.clock import NoSuchTime, comes_twice, instant_of
 from flask_app.config import settings
+from flask_app.formats import time_of_day
 from flask_app.models import Job, User
 from flask_app.web import parse
 from flask_app.web.fields import Field
 from flask_app.web.presenting import clock, day, stamp
+from flask_app.words import _
 
 FIRST, SECOND = "first", "second"
 
@@ -88,7 +90,7 @@ class Moment(Field):
             return None
         on, at = parse.shop_day(self.day), parse.time_of_day(self.at)
         if self.twice and self.which not in (FIRST, SECOND):
-            raise ValueError("This time comes twice that night. Choose which one.")
+            raise ValueError(_("This time comes twice that night. Choose which one."))
         try:
             return instant_of(on, at, settings().shop_timezone, second=self.which == SECOND)
         except NoSuchTime:
@@ -124,8 +126,10 @@ class JobNumber(Field):
             return job
         self.look_up()
         if self.matches:
-            raise ValueError("This is no IM number. Choose one of these jobs, or type its number.")
-        raise ValueError(f"There is no job {text}." if len(text) < 50 else "There is no such job.")
+            raise ValueError(_("Not an IM number. Choose one of these jobs, or type its number."))
+        raise ValueError(
+            _("There is no job %(job)s.", job=text) if len(text) < 50 else _("There is no such job.")
+        )
 
     def look_up(self) -> None:
         """Find the jobs that have the words which were typed."""
@@ -142,7 +146,7 @@ class Person(Field):
     def read(self, text: str) -> User:
         if person := User.numbered(text):
             return person
-        raise ValueError("There is no such person.")
+        raise ValueError(_("There is no such person."))
 
     def write(self, value: Any) -> str:
         return str(value.id) if value else ""
@@ -166,5 +170,8 @@ def _is_second(local: datetime) -> bool:
 
 
 def _skipped(on: date, at: time) -> str:
-    hour = f"{at.hour % 12 or 12}:{at.minute:02} {'AM' if at.hour < 12 else 'PM'}"
-    return f"On {day(on)} the clocks went forward: there was no {hour}."
+    return _(
+        "On %(day)s the clocks went forward: there was no %(time)s.",
+        day=day(on),
+        time=time_of_day(datetime.combine(on, at)),
+    )

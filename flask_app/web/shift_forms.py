@@ -13,18 +13,23 @@ from flask_app.timeclock.clock_out import ASSUMED, AT_TIME, CONFIRM
 from flask_app.web.fields import Choice, Reason, Text, TimeOfDay
 from flask_app.web.forms import EditForm, Form
 from flask_app.web.shift_fields import JobNumber, Moment, Person
+from flask_app.words import Words, _, lazy
 
-NO_JOB = "Choose a job: type its IM number, or words to find it."
-NO_START = "Fill in when the shift started."
-NO_END = "Fill in when the shift ended."
-NO_REASON = "Say why in a few words. It stays with the shift."
-KINDS = {FORGOT: "I forgot to punch out", WRONG_JOB: "It's the wrong job", WRONG_TIME: "A time is wrong"}
-HOWS = {
-    ASSUMED: "End at the department's usual end, on the day each began",
-    AT_TIME: "End at this time, on the day each began",
-    CONFIRM: "Confirm the assumed ends",
+NO_JOB = lazy("Choose a job: type its IM number, or words to find it.")
+NO_START = lazy("Enter when the shift started.")
+NO_END = lazy("Enter when the shift ended.")
+NO_REASON = lazy("Enter a reason. It stays with the shift.")
+KINDS = {
+    FORGOT: lazy("I forgot to punch out"),
+    WRONG_JOB: lazy("It's the wrong job"),
+    WRONG_TIME: lazy("A time is wrong"),
 }
-_SEEN_BY_ALL = "It stays with the shift: everybody who looks at it sees this."
+HOWS = {
+    ASSUMED: lazy("End at the department's usual end, on the day each started"),
+    AT_TIME: lazy("End at this time, on the day each started"),
+    CONFIRM: lazy("Confirm the assumed ends"),
+}
+_SEEN_BY_ALL = lazy("It stays with the shift: everyone who looks at it sees this.")
 
 
 def as_shown(shift: Shift) -> SimpleNamespace:
@@ -36,12 +41,12 @@ class ShiftForm(EditForm):
     """Change a shift; `thing` is as_shown()."""
 
     job = JobNumber("Job", missing=NO_JOB)
-    start = Moment("Start", missing=NO_START)
-    end = Moment("End")
+    start = Moment(lazy("Start"), missing=NO_START)
+    end = Moment(lazy("End"))
     note = Text("Note (optional)", limit=NOTE_MAX, autocomplete="off")
-    reason = Reason("Reason for the change", hint=_SEEN_BY_ALL, limit=REASON_MAX, autocomplete="off")
+    reason = Reason(lazy("Reason for the change"), hint=_SEEN_BY_ALL, limit=REASON_MAX, autocomplete="off")
 
-    def broken_rules(self, values: Mapping[str, Any]) -> dict[str, str]:
+    def broken_rules(self, values: Mapping[str, Any]) -> Mapping[str, Words]:
         found = {}
         if "end" in values and values["end"] is None and self.end.object_data is not None:
             found["end"] = NO_END
@@ -57,18 +62,18 @@ class PunchForm(Form):
 
 
 class DeleteShiftForm(Form):
-    reason = Reason("Reason for deleting it", missing=NO_REASON, limit=REASON_MAX, autocomplete="off")
+    reason = Reason(lazy("Reason for deleting it"), missing=NO_REASON, limit=REASON_MAX, autocomplete="off")
 
 
 class NewShiftForm(Form):
-    user_id = Person("Who", missing="Choose a person.")
+    user_id = Person(lazy("Who"), missing=lazy("Choose a person."))
     job = ShiftForm.job
     start = ShiftForm.start
-    end = Moment("End", missing=NO_END)
+    end = Moment(lazy("End"), missing=NO_END)
     note = ShiftForm.note
     reason = Reason(
-        "Reason for adding it", missing=NO_REASON, hint="It stays with the shift.", limit=REASON_MAX,
-        autocomplete="off",
+        lazy("Reason for adding it"), missing=NO_REASON, hint=lazy("It stays with the shift."),
+        limit=REASON_MAX, autocomplete="off",
     )  # fmt: skip
 
 
@@ -76,15 +81,15 @@ class MissingShiftForm(Form):
     """Ask for a shift that was never punched. Only what is asked for has to be filled in."""
 
     job = JobNumber("Job")
-    start = Moment("Start")
-    end = Moment("End")
+    start = Moment(lazy("Start"))
+    end = Moment(lazy("End"))
     note = Text("Note (optional)", limit=ASKED_NOTE_MAX, autocomplete="off")
 
     @property
     def asks_for(self) -> str:
         return MISSING
 
-    def broken_rules(self, values: Mapping[str, Any]) -> dict[str, str]:
+    def broken_rules(self, values: Mapping[str, Any]) -> Mapping[str, Words]:
         needed = _NEEDED.get(self.asks_for, {})
         for name, field in (("job", self.job), ("start", self.start), ("end", self.end)):
             if name not in needed:
@@ -95,7 +100,7 @@ class MissingShiftForm(Form):
 class CorrectionForm(MissingShiftForm):
     """Ask for a shift to be as it should be."""
 
-    kind = Choice("What is wrong?", KINDS, missing="Say what is wrong.")
+    kind = Choice(lazy("What is wrong?"), KINDS, missing=lazy("Choose what is wrong."))
 
     @property
     def asks_for(self) -> str:
@@ -113,18 +118,20 @@ _NEEDED = {
 class RepairForm(Form):
     """How shifts without a punch out end; `shift` are the ticked ones, which the page draws itself."""
 
-    how = Choice("How they end", HOWS, missing="Choose how they end.")
-    at = TimeOfDay("The time")
-    reason = Reason("Reason", hint="It stays with each shift.", limit=REASON_MAX, autocomplete="off")
+    how = Choice(lazy("How they end"), HOWS, missing=lazy("Choose how they end."))
+    at = TimeOfDay(lazy("The time"))
+    reason = Reason(
+        lazy("Reason"), hint=lazy("It stays with each shift."), limit=REASON_MAX, autocomplete="off"
+    )
 
     def broken_rules(self, values: Mapping[str, Any]) -> dict[str, str]:
         needs_time = values.get("how") == AT_TIME and values.get("at", "") is None
-        return {"at": "Fill in the time."} if needs_time else {}
+        return {"at": _("Enter the time.")} if needs_time else {}
 
 
 class AssignForm(Form):
     """Put people on a job; `person` are the ticked ones, which the page draws itself."""
 
     job = ShiftForm.job
-    start = Moment("From")
+    start = Moment(lazy("From"))
     reason = Reason("Reason (optional)", limit=REASON_MAX, autocomplete="off")

@@ -101,7 +101,7 @@ def _runs(job, at):
     one = {"run_id": run.id, "job_id": job.id, "im_number": job.im_number}
     write_ledger(SyncChange, [{**one, "field": name, "old": old, "new": new} for name, old, new in fields])
     numbers = ["", "W" * 255, *("4512" for _ in range(58))]
-    skip = {"run_id": run.id, "dataverse_id": str(uuid4()), "reason": "The IM number is missing."}
+    skip = {"run_id": run.id, "dataverse_id": str(uuid4()), "reason": "Enter the IM number."}
     write_ledger(SyncSkip, [{**skip, "im_number": number} for number in numbers])
     return {"run": run.id, "failed": failed.id}
 

@@ -61,7 +61,7 @@ def test_create_user_reads_a_password_and_does_not_print_it(app: Flask, line: st
 @pytest.mark.parametrize(
     ("password", "sentence"),
     [
-        ("", "A password needs at least 8 characters."),
+        ("", "Use at least 8 characters."),
         ("é" * 40, "This password is too long: at most 72 bytes"),
     ],
     ids=["none", "long"],
@@ -87,7 +87,7 @@ def test_create_user_refuses_a_second_account_with_the_same_email(app: Flask) ->
     result = run(app, "create-user", *ANA, "CUT_SHOP")
 
     assert result.exit_code == 1
-    assert "There is already an account with this e-mail." in result.output
+    assert "There is already an account with this email." in result.output
     assert the_user(app).first_name == "Ana"
 
 
@@ -113,7 +113,7 @@ def test_sync_jobs_lists_what_was_skipped(shop: Flask, standin: Standin) -> None
     result = run(shop, "sync-jobs")
 
     assert result.exit_code == 0
-    assert f"Skipped (no number) [{row}]: The IM number is missing.\n" in result.output
+    assert f"Skipped (no number) [{row}]: Enter the IM number.\n" in result.output
 
 
 def test_sync_jobs_ends_with_1_if_dataverse_fails(shop: Flask, standin: Standin) -> None:

@@ -124,7 +124,7 @@ def test_the_schedule_runs_it_once_however_often_it_looks(app, shop):
             automated_clock_out(app)
     db.session.expire_all()
     run = TaskRun.last(CLOCK_OUT)
-    assert (run.due_at, run.outcome) == (SIX, "1 got an assumed end, 0 were left open.")
+    assert (run.due_at, run.outcome) == (SIX, "Assumed ends: 1. Left open: 0.")
     assert [row.is_punch for row in Audit.of("shift", shift.id)] == [False, True]
 
 

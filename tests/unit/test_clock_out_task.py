@@ -87,7 +87,7 @@ def test_one_shift_that_cannot_be_ended_does_not_keep_the_others_open(
     assert still_open(app) == [ana]
     run = task(app)
     assert (run.finished_at, run.failed_at) == (None, SIX)
-    assert run.outcome == "1 got an assumed end, 0 were left open. 1 could not be ended; the log says why."
+    assert run.outcome == "Assumed ends: 1. Left open: 0. Could not be ended: 1; the log says why."
     assert f"Shift {ana} could not be clocked out" in caplog.text
 
 
@@ -100,7 +100,7 @@ def test_a_clock_out_that_failed_is_shown_and_tried_again_until_it_works(
         at(app, SIX + MINUTE)  # it is looked at every minute, but not hammered
     assert task(app).attempts == 1
     said = banner(SIX + MINUTE)
-    assert said.startswith("The auto clock-out of 11/23/2026 06:00 PM did not work: 1 got an assumed end")
+    assert said.startswith("The auto clock-out of 11/23/2026 06:00 PM did not work: Assumed ends: 1.")
     assert banner(SIX + MINUTE, "ana") == ""
 
     at(app, SIX + BREATH)

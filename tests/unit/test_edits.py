@@ -136,7 +136,7 @@ def test_whoever_saw_an_older_version_changes_nothing(shop):
     shift = add(shop, MORNING, MORNING + HOUR)
     seen = shift.version
     change(shop, shift, MORNING, MORNING + 2 * HOUR, seen=seen)
-    with pytest.raises(RuleViolation, match=CHANGED_MEANWHILE):
+    with pytest.raises(RuleViolation, match=str(CHANGED_MEANWHILE)):
         change(shop, shift, MORNING, MORNING + 3 * HOUR, seen=seen)
     assert db.session.get_one(Shift, shift.id).ended_at == MORNING + 2 * HOUR
 

@@ -239,4 +239,4 @@ def test_a_search_for_a_number_sees_through_blanks_and_width(grace, search):
 def test_a_number_without_anything_to_be_seen_is_missing(grace):
     with pytest.raises(ValidationError) as caught:
         create(grace, im_number="\u200b\u3164")
-    assert caught.value.problems == {"im_number": "The IM number is missing."}
+    assert caught.value.problems == {"im_number": "Enter the IM number."}

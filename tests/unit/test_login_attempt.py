@@ -51,7 +51,7 @@ def test_an_old_try_counts_no_more_and_is_deleted():
 def test_the_wait_that_is_told_is_long_enough():
     for n in range(PER_ACCOUNT):
         attempt(at=n * MINUTE)
-    with pytest.raises(TooManyAttempts, match="Wait 6 minutes, or ask an admin"):
+    with pytest.raises(TooManyAttempts, match="Wait 6 minutes, or ask the office"):
         attempt(at=10 * MINUTE)  # then the tries of minutes 2 to 10 are left: nine
     attempt(at=16 * MINUTE)
 

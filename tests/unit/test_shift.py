@@ -116,7 +116,7 @@ def test_a_shift_on_a_job_that_was_closed_meanwhile_can_be_ended(cast, desk):
 
 @pytest.mark.parametrize("note", ["x" * 501, "木" * 501])
 def test_a_note_that_is_too_long_is_refused(cast, desk, note):
-    with pytest.raises(PunchRefused, match=r"too long \(501 characters\): at most 500"):
+    with pytest.raises(PunchRefused, match=r"too long: at most 500"):
         punch_in(cast.ana, desk, note=note)
     assert shifts() == []
 
@@ -159,7 +159,7 @@ def test_a_form_is_the_same_however_its_key_is_written(cast, desk, doors):
 def test_somebody_elses_form_is_refused(cast, desk):
     key = str(uuid4())
     punch_in(cast.ana, desk, key=key)
-    with pytest.raises(PunchRefused, match="used by somebody else"):
+    with pytest.raises(PunchRefused, match="already used this form"):
         punch_in(cast.luis, desk, key=key)
     assert len(shifts()) == 1
 

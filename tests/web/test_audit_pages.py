@@ -119,9 +119,9 @@ def test_a_departments_rule_is_its_own_and_written_down(app, grace):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"assumed_end": "23:45"}, "be after the time at which it runs"),
-        ({"clock_out_at": "late"}, "This time can't be read. It looks like 15:30."),
-        ({"clock_out_at": "15:00+01:00"}, "be after the time at which it runs"),
+        ({"assumed_end": "23:45"}, "be after the time it runs"),
+        ({"clock_out_at": "late"}, "This time can't be read. Write it like 15:30."),
+        ({"clock_out_at": "15:00+01:00"}, "be after the time it runs"),
         ({"department": "BOSS"}, "no such department"),
     ],
 )

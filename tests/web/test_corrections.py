@@ -74,7 +74,7 @@ def test_yes_settles_it(app, log_in, assumed):
 
 def test_a_real_punch_out_on_the_same_day_counts_instead(app, log_in, assumed):
     page = log_in("ana").post(f"/punch_out/{assumed}", follow_redirects=True)
-    assert "You're off 4512 since 6:30 PM." in words(page.text)
+    assert "Punched out of 4512 at 6:30 PM." in words(page.text)
     shift = shift_of(app, assumed)
     assert (shift.ended_at, shift.assumed_at) == (EVENING, None)
 
@@ -100,7 +100,7 @@ def test_another_time_is_for_the_office_to_decide(app, log_in, assumed):
     assert (shift.ended_at, shift.assumed_at, shift.edited_at) == (SEVEN + 10 * HOUR, None, EVENING)
     assert "Approved by Grace W." in ana.get("/my/hours").text
     with app.app_context():
-        assert Audit.of("shift", assumed)[0].reason == "Asked by Ana Duarte: Finished the panels"
+        assert Audit.of("shift", assumed)[0].reason == "Requested by Ana Duarte. Finished the panels"
 
 
 def test_a_declined_request_tells_why_and_changes_nothing(app, log_in, assumed):
@@ -117,7 +117,7 @@ def test_a_request_is_decided_once(app, log_in, assumed):
     one, grace = only_correction(app), log_in("grace")
     grace.post(f"/admin/corrections/{one.id}/decline")
     page = grace.post(f"/admin/corrections/{one.id}/approve", follow_redirects=True)
-    assert "decided already" in page.text
+    assert "already decided" in page.text
     assert shift_of(app, assumed).ended_at == SEVEN + 8.5 * HOUR
 
 
@@ -128,7 +128,7 @@ def test_a_request_about_a_shift_that_changed_or_went_is_not_approved_blindly(ap
             "end_time": "16:00", "reason": "Camera", "seen": shift_of(app, assumed).version}  # fmt: skip
     grace.post(f"/update/shift/{assumed}", data=form)
     page = grace.post(f"/admin/corrections/{one.id}/approve", follow_redirects=True)
-    assert "has changed since this was asked" in page.text
+    assert "has changed since this request" in page.text
     with app.app_context():
         shift, by = db.session.get_one(Shift, assumed), db.session.get_one(User, cast.grace)
         assert shift.ended_at == SEVEN + 9 * HOUR
@@ -152,11 +152,11 @@ def test_one_request_waits_per_shift_and_may_be_taken_back(app, log_in, assumed)
     [
         ({"end_time": "19:00"}, "in the future"),
         ({"end_time": "06:00"}, "before the start"),
-        ({"end_time": ""}, "Fill in the time."),
-        ({"end_day": "", "end_time": ""}, "Fill in when the shift ended."),
-        ({"end_time": "15:30"}, "how the shift is already"),
+        ({"end_time": ""}, "Enter the time."),
+        ({"end_day": "", "end_time": ""}, "Enter when the shift ended."),
+        ({"end_time": "15:30"}, "already like that"),
         ({"kind": "job", "job": "9999"}, "There is no job 9999."),
-        ({"kind": "nonsense"}, "Say what is wrong."),
+        ({"kind": "nonsense"}, "Choose what is wrong."),
         ({"note": "x" * 301}, "too long"),
     ],
 )
@@ -259,7 +259,7 @@ def test_a_batch_without_a_reason_is_shown_again_with_all_that_was_ticked(app, l
     page = grace.post("/admin/stale_shifts", data={"shift": left_open, "how": "time", "at": "15:00"}).text
     form = {"shift": re.findall(r'name="shift" value="([^"]+)"', page), "how": "time", "at": "15:00"}
     again = grace.post("/admin/stale_shifts/repair", data={**form, "reason": " "})
-    assert (again.status_code, "Say why in a few words." in again.text) == (422, True)
+    assert (again.status_code, "Enter a reason." in again.text) == (422, True)
     assert re.findall(r'name="shift" value="([^"]+)"', again.text) == form["shift"]
     assert 'name="at" value="15:00"' in again.text
     grace.post("/admin/stale_shifts/repair", data={**form, "reason": "Door log"})

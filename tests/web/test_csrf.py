@@ -77,7 +77,7 @@ def test_the_pages_own_token_is_taken(guarded):
     browser = log_in(guarded)
     form = {"csrf_token": token(browser.get("/dashboard").text)}
     punch_out = f"/punch_out/{guarded.config['SHIFT']}"
-    assert "off 4512 since" in browser.post(punch_out, data=form, follow_redirects=True).text
+    assert "out of 4512 at" in browser.post(punch_out, data=form, follow_redirects=True).text
 
 
 def test_every_form_of_every_page_carries_the_token(guarded, cast):

@@ -276,7 +276,7 @@ def test_a_first_day_after_the_last_is_another_employment_and_two_never_overlap(
     spans = [(date(2026, 1, 5), date(2026, 3, 31)), (date(2026, 4, 1), None)]
     assert Employment.of(person(cast.ana)) == spans
     for day in (date(2026, 3, 31), None):
-        with pytest.raises(ValidationError, match="lasted until 03/31/2026"):
+        with pytest.raises(ValidationError, match="ended 03/31/2026"):
             employ(cast.ana, hire_date=day)
         db.session.rollback()
     assert Employment.of(person(cast.ana)) == spans

@@ -61,7 +61,7 @@ def test_a_page_that_is_out_of_date_is_drawn_again_with_what_was_typed(guarded):
     answer = grace.post("/create/job", data={**JOB, "csrf_token": "old"}, headers=HERE)
     page = html.unescape(answer.text)
     assert answer.status_code == 422
-    assert drafts.STALE_PAGE in page
+    assert str(drafts.STALE_PAGE) in page
     assert "Two\r\nlines <b></textarea>" in page
     assert "Ask Luis" in page
     assert everything(guarded) == before
@@ -78,13 +78,13 @@ def test_a_session_that_ended_and_came_back_brings_the_text_along(guarded):
     with time_machine.travel(NOW + timedelta(days=1), tick=False):
         answer = grace.post("/create/job", data={**JOB, "csrf_token": old}, headers=HERE)
         assert answer.status_code == 401
-        assert drafts.LOGGED_OUT in html.unescape(answer.text)
+        assert str(drafts.LOGGED_OUT) in html.unescape(answer.text)
         kept = re.search(r'name="kept" value="([^"]+)"', answer.text)[1]
         wrong = enter(grace, "grace", kept=kept, password="wrong-wrong")
         assert (wrong.status_code, kept in wrong.text) == (401, True)
         address, form = hidden_form(enter(grace, "grace", kept=kept).text)
         shown = grace.post(address, data=form, headers=HERE)
-        assert (address, drafts.BACK_AGAIN in html.unescape(shown.text)) == ("/create/job", True)
+        assert (address, str(drafts.BACK_AGAIN) in html.unescape(shown.text)) == ("/create/job", True)
         assert "Ask Luis" in shown.text
         with guarded.app_context():
             assert Job.numbered("7001") is None
@@ -158,7 +158,7 @@ def test_a_password_is_never_kept(guarded):
     browser = guarded.test_client()
     form = {"first_name": "Mei", "email": "mei@shop.example", "department": "CUT_SHOP", "password": PASSWORD}
     answer = browser.post("/register", data={**form, "confirm_password": PASSWORD}, headers=HERE)
-    assert drafts.STALE_PAGE in html.unescape(answer.text)
+    assert str(drafts.STALE_PAGE) in html.unescape(answer.text)
     assert 'value="Mei"' in answer.text
     assert PASSWORD not in answer.text
     page = enter(browser, "ana", password="wrong-wrong").text

@@ -72,7 +72,7 @@ def test_a_bug_is_a_page_without_its_insides_and_stands_in_the_log(app, log_in, 
     monkeypatch.setattr(Job, "board", broken)
     answer = browser.get("/dashboard")
     assert answer.status_code == 500
-    assert "Something broke on our side" in answer.text
+    assert "Something went wrong" in answer.text
     assert leaks(answer.text) == []
     assert "secret-word" in caplog.text
 
@@ -90,7 +90,7 @@ def test_without_its_database_the_clock_says_so_and_leaks_nothing(app, address):
     form = {**LOGIN, "first_name": "A", "last_name": "B", "department": "CUT_SHOP"}
     answer = app.test_client().post(address, data={**form, "confirm_password": PASSWORD})
     assert answer.status_code == 503
-    assert "Nothing was saved just now." in answer.text
+    assert "Nothing was saved." in answer.text
     assert leaks(answer.text) == []
 
 
@@ -101,7 +101,7 @@ def test_who_is_logged_in_is_told_when_the_database_goes_away(app, log_in, cast,
     for method, address in (("GET", "/dashboard"), ("POST", "/create/shift"), ("GET", f"/show/job/{job_id}")):
         answer = browser.open(address, method=method, data={"job_id": job_id})
         assert answer.status_code == 503
-        assert "Nothing was saved just now." in answer.text
+        assert "Nothing was saved." in answer.text
         assert leaks(answer.text) == []
 
 
@@ -113,7 +113,7 @@ def test_a_script_is_told_in_json(app, log_in, cast):
     assert answer.status_code == 503
     assert answer.json == {
         "error": "The clock can't reach its database",
-        "message": "Nothing was saved just now. Wait a minute and try again; if it goes on, tell an admin.",
+        "message": "Nothing was saved. Wait a minute and try again; if it goes on, tell an admin.",
     }
 
 

@@ -77,7 +77,7 @@ def test_a_form_that_was_open_during_a_sync_brings_no_old_text_back(
     form |= {"general_contractor": "Gilbane", "job_scope": "Desk", "estimated_hours": "40"}
     answer = grace.post(f"/update/job/{job.id}", data=form)
     assert answer.status_code == 409
-    assert "Somebody else changed this. It was “Gilbane”." in html.unescape(answer.text)
+    assert "Someone else changed this. It was “Gilbane”." in html.unescape(answer.text)
     assert job_of(app).job_scope == "Reception desk"
     shown = submitted_by_browser(answer.text)
     assert (shown["general_contractor"], shown["estimated_hours"]) == ("Suffolk", "40")
@@ -199,7 +199,7 @@ def test_an_im_number_that_is_too_long_in_capitals_is_not_handed_back(
 
     page = follow(grace, job_of(app), "im_number")
 
-    assert "The IM number is too long: at most 50 characters." in page
+    assert "This is too long: at most 50 characters." in page
     assert job_of(app).dataverse_says == {"im_number": "ß" * 50}
 
 

@@ -55,13 +55,13 @@ def test_a_new_job_is_on_the_board_at_once(app, grace, cast):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"im_number": ""}, "The IM number is missing."),
+        ({"im_number": ""}, "Enter the IM number."),
         ({"im_number": "4512"}, "There is already a job 4512."),
-        ({"im_number": "x" * 51}, "The IM number is too long: at most 50 characters."),
-        ({"general_contractor": "\0"}, "The general contractor is missing."),
-        ({"job_scope": " "}, "The scope is missing."),
-        ({"job_scope": "x" * 2001}, "The scope is too long: at most 2,000 characters."),
-        ({"estimated_hours": "a week"}, "Fill in a number of hours such as 40 or 12.5."),
+        ({"im_number": "x" * 51}, "This is too long: at most 50 characters."),
+        ({"general_contractor": "\0"}, "Enter the general contractor."),
+        ({"job_scope": " "}, "Enter the scope."),
+        ({"job_scope": "x" * 2001}, "This is too long: at most 2,000 characters."),
+        ({"estimated_hours": "a week"}, "Enter a number of hours such as 40 or 12.5."),
         ({"status": "7"}, "Choose active or inactive."),
     ],
 )

@@ -87,7 +87,7 @@ def test_tries_on_one_account_are_counted_across_programs_and_addresses(browser,
         assert enter(browsers[n % 2], password="wrong", address=f"10.0.0.{n}").status_code == 401
     answer = enter(browsers[1], address="10.0.1.1")
     assert answer.status_code == 429
-    assert "Too many tries. Wait 15 minutes, or ask an admin for a new password." in answer.text
+    assert "Too many tries. Wait 15 minutes, or ask the office to reset your password." in answer.text
     assert enter(browsers[0], "luis@shop.example").status_code == 302
 
 

@@ -74,14 +74,14 @@ def test_fields_that_are_not_in_the_form_are_not_taken(app):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"first_name": ""}, "The first name is missing."),
+        ({"first_name": ""}, "Enter the first name."),
         ({"last_name": "x" * 101}, "The last name is too long: at most 100 characters."),
-        ({"email": "mei"}, "This doesn&#39;t look like an e-mail address."),
-        ({"email": "ana@shop.example"}, "There is already an account with this e-mail."),
-        ({"password": "short", "confirm_password": "short"}, "A password needs at least 8 characters."),
+        ({"email": "mei"}, "This doesn&#39;t look like an email address."),
+        ({"email": "ana@shop.example"}, "There is already an account with this email."),
+        ({"password": "short", "confirm_password": "short"}, "Use at least 8 characters."),
         ({"password": "x" * 73, "confirm_password": "x" * 73}, "This password is too long: at most 72 bytes"),
-        ({"confirm_password": "another-one"}, "The two passwords differ."),
-        ({"confirm_password": ""}, "The two passwords differ."),
+        ({"confirm_password": "another-one"}, "The passwords don't match."),
+        ({"confirm_password": ""}, "The passwords don't match."),
     ],
 )
 def test_a_form_that_cannot_be_taken_says_why_keeps_what_was_typed_and_adds_nobody(

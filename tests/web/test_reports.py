@@ -34,7 +34,7 @@ def test_links_carry_the_state_of_a_report_and_a_preset_stays_relative(grace):
 @pytest.mark.parametrize(
     ("days", "sentence"),
     [
-        ("from=2026-11-09&to=2026-11-01", "The last day is before the first. Swap them."),
+        ("from=2026-11-09&to=2026-11-01", "The last day is before the first day. Swap them."),
         ("from=abc", "This day can&#39;t be read."),
         ("from=2000-01-01&to=2026-11-01", "That&#39;s more than ten years."),
         ("quarter=2026-Q9", "This quarter can&#39;t be read."),

@@ -124,7 +124,7 @@ def test_words_in_place_of_a_number_bring_jobs_to_choose_from(app, grace, cast):
     form = {**NIGHT, "user_id": cast.ana, "end_which": "first", "job": "stair turner"}
     answer = grace.post("/new/shift", data=form)
     assert answer.status_code == 422
-    assert "This is no IM number. Choose one of these jobs, or type its number." in answer.text
+    assert "Not an IM number. Choose one of these jobs, or type its number." in answer.text
     assert re.findall(r'name="job_pick" value="(\w+)"', answer.text) == ["4513"]
     grace.post("/new/shift", data={**form, "job_pick": "4513"})
     with app.app_context():
@@ -205,10 +205,10 @@ def test_all_problems_of_a_shift_are_told_at_once(grace, cast):
     for sentence in (
         "Choose a person.",
         "There is no job 9999.",
-        "Fill in when the shift started.",
+        "Enter when the shift started.",
         "This time can't be read.",
         "This is too long: at most 500 characters.",
-        "Say why in a few words.",
+        "Enter a reason.",
     ):
         assert sentence in page
 

@@ -58,7 +58,7 @@ def test_a_change_needs_a_reason_and_shows_its_mark_everywhere(app, log_in, cast
     shift, grace = punch("ana", SEVEN, SEVEN + 4 * HOUR), log_in("grace")
     form = {**as_shown(grace.get(f"/edit/shift/{shift}").text), "end_time": "10:45"}
     answer = grace.post(f"/update/shift/{shift}", data=form)
-    assert (answer.status_code, "Say why" in answer.text, 'value="10:45"' in answer.text) == (422, True, True)
+    assert (answer.status_code, "Enter a reason" in answer.text, 'value="10:45"' in answer.text) == (422, True, True)
     page = grace.post(f"/update/shift/{shift}", data={**form, "reason": "Left early"}, follow_redirects=True)
     assert "Ana Duarte's shift is saved." in words(page.text)
     assert "Left early" in page.text
@@ -82,7 +82,7 @@ def test_a_form_that_nobody_touched_keeps_the_seconds(app, log_in, cast, punch):
         ({"job": ""}, "Choose a job: type its IM number"),
         ({"end_time": "06:00"}, "The end is before the start."),
         ({"end_time": "13:00"}, "This end is in the future."),
-        ({"end_day": "", "end_time": ""}, "Fill in when the shift ended."),
+        ({"end_day": "", "end_time": ""}, "Enter when the shift ended."),
         ({"start_day": "yesterday"}, "This day can't be read."),
         ({"start_time": "25:00"}, "This time can't be read."),
         ({"start_day": "1887-01-01"}, "too far away"),
@@ -110,7 +110,7 @@ def test_two_admins_do_not_overwrite_each_other(app, log_in, cast, punch):
     grace.post(f"/update/shift/{shift}", data={**form, "end_time": "10:30"})
     page = grace.post(f"/update/shift/{shift}", data={**form, "end_time": "10:00"}, follow_redirects=True)
     assert page.status_code == 409
-    assert "Somebody else changed this to “11/23/2026 10:30 AM”" in words(page.text)
+    assert "Someone else changed this to “11/23/2026 10:30 AM”" in words(page.text)
     assert 'value="10:00"' in page.text
     assert shifts(app, cast.ana)[0][2] == SEVEN.replace(hour=15, minute=30, second=0)
     grace.post(f"/update/shift/{shift}", data={**as_shown(page.text), "reason": "Camera"})
@@ -142,8 +142,8 @@ def test_a_forgotten_shift_is_added(app, log_in, cast, jobs):
     ("changes", "says"),
     [
         ({"user_id": ""}, "Choose a person."),
-        ({"reason": ""}, "Say why"),
-        ({"end_time": ""}, "Fill in the time."),
+        ({"reason": ""}, "Enter a reason"),
+        ({"end_time": ""}, "Enter the time."),
     ],
 )
 def test_a_shift_is_not_added_without_what_it_needs(app, log_in, cast, jobs, changes, says):

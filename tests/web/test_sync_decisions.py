@@ -100,7 +100,7 @@ def test_what_is_settled_meanwhile_says_so(app, grace, held, standin):
     sync(app)
     for answer in ("confirm", "dismiss"):
         page = press(grace, f"/sync/hold/{hold(app).id}/{answer}")
-        assert "That is settled already: Dataverse has answered again since." in page
+        assert "Already settled: Dataverse has answered again since." in page
     assert grace.post("/sync/hold/999/confirm").status_code == 404
 
 

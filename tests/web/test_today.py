@@ -194,7 +194,7 @@ def test_those_named_are_punched_out_and_nobody_else(app, log_in, cast, punch):
     page = grace.post("/end_of_day", data={"shift": [ana, ana, "x", "999999"]}, follow_redirects=True)
     assert "Ana Duarte is punched out." in page.text
     page = grace.post("/end_of_day", data={"shift": [luis], "only": ana}, follow_redirects=True)
-    assert "Ana Duarte had left 4512 at 10:00 AM already, so nothing was changed." in page.text
+    assert "Ana Duarte had already left 4512 at 10:00 AM, so nothing was changed." in page.text
     with app.app_context():
         assert db.session.get_one(Shift, luis).is_open
         assert db.session.get_one(Shift, ana).ended_at == TEN
@@ -223,7 +223,7 @@ def test_who_switched_since_the_page_was_drawn_is_told_as_on_the_clock(
     ana.post("/create/shift", data={"job_id": doors})
     ten.move_to(TEN + HOUR)
     page = words(grace.post("/end_of_day", data={"shift": old}, follow_redirects=True).text)
-    assert "Ana Duarte had left 4512 at 10:00 AM already, so nothing was changed." in page
+    assert "Ana Duarte had already left 4512 at 10:00 AM, so nothing was changed." in page
     assert "Ana Duarte is on 4513 since 10:00 AM." in page
     with app.app_context():
         assert Shift.open_of(db.session.get_one(User, cast.ana)).job.im_number == "4513"
