@@ -41,7 +41,7 @@ def test_a_day_at_the_shop(open_browser, cast, standin):
     expect(office.get_by_text("Ana Duarte")).to_be_visible()
 
     phone.get_by_role("button", name="Punch out").click()
-    expect(phone.get_by_role("status").filter(has_text="You're off 4513 since")).to_be_visible()
+    expect(phone.get_by_role("status").filter(has_text="Punched out of 4513 at")).to_be_visible()
     phone.get_by_role("link", name="My hours").click()
     expect(phone.get_by_role("link", name="4512")).to_be_visible()
     expect(phone.get_by_role("link", name="4513")).to_be_visible()
@@ -105,7 +105,7 @@ def test_everything_works_without_javascript(open_browser, cast, add_job, standi
     phone.get_by_role("button", name="Search").click()
     phone.get_by_role("button", name="Punch in on 4512").click()
     phone.get_by_role("button", name="Punch out").click()
-    expect(phone.get_by_text("You're off 4512 since")).to_be_visible()
+    expect(phone.get_by_text("Punched out of 4512 at")).to_be_visible()
 
     log_in(office, "grace")
     office.goto("/sync")

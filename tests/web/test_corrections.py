@@ -141,7 +141,7 @@ def test_one_request_waits_per_shift_and_may_be_taken_back(app, log_in, assumed)
     ana = log_in("ana")
     ask(ana, assumed)
     answer = ask(ana, assumed, end_time="17:30")
-    assert (answer.status_code, "asked about this shift already" in answer.text) == (422, True)
+    assert (answer.status_code, "already have a request for this shift" in answer.text) == (422, True)
     page = ana.post(f"/my/corrections/{only_correction(app).id}/withdraw", follow_redirects=True)
     assert "Taken back." in page.text
     assert ask(ana, assumed, end_time="17:30").status_code == 200

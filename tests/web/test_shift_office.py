@@ -58,7 +58,11 @@ def test_a_change_needs_a_reason_and_shows_its_mark_everywhere(app, log_in, cast
     shift, grace = punch("ana", SEVEN, SEVEN + 4 * HOUR), log_in("grace")
     form = {**as_shown(grace.get(f"/edit/shift/{shift}").text), "end_time": "10:45"}
     answer = grace.post(f"/update/shift/{shift}", data=form)
-    assert (answer.status_code, "Enter a reason" in answer.text, 'value="10:45"' in answer.text) == (422, True, True)
+    assert (answer.status_code, "Enter a reason" in answer.text, 'value="10:45"' in answer.text) == (
+        422,
+        True,
+        True,
+    )
     page = grace.post(f"/update/shift/{shift}", data={**form, "reason": "Left early"}, follow_redirects=True)
     assert "Ana Duarte's shift is saved." in words(page.text)
     assert "Left early" in page.text
