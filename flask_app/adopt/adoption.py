@@ -98,7 +98,8 @@ class Adoption:
             written = self._writing(lambda: self._shifts_of(here, rows, jobs_here, ends))  # noqa: B023
             self._tell(SHIFTS, written, {row.id: row for row in rows}, account)
         nobodys = {row.id: row for row in self.source.shifts_of_nobody()}
-        left = self._writing(lambda: write_set_aside(of_nobody(nobodys.values()), nobodys))
+        rules = Rules(self.clocks, self.now, ASSUMED_END, lambda old: jobs_here.get(old or 0))
+        left = self._writing(lambda: write_set_aside(of_nobody(nobodys.values(), rules), nobodys))
         self._tell(SHIFTS, left, nobodys, account)
 
     def _shifts_of(

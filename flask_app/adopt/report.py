@@ -10,44 +10,51 @@ from pathlib import Path
 from typing import IO, Any
 
 from flask_app.adopt.target import Written, texts
+from flask_app.words import Words, lazy
 
 EXAMPLES = 50  # rows that the page shows for each rule; the CSV has all of them
 HEADER = ("table", "number", "outcome", "rules", "done", "number here", "row")
 # Each rule in words, as the report and the office's page say it.
-RULES = {
-    "same_email": "The same e-mail as another account (case apart): one account, all shifts moved to it.",
-    "same_im_number": "The same IM number as another job: one job, all shifts moved to it.",
-    "sent_twice": "The same punch, sent twice: one shift.",
-    "no_email": "No e-mail: the account stays, but nobody can log in to it.",
-    "password_unusable": "The password can't be checked: give a new one under People.",
-    "no_name": "No name.",
-    "name_cut": "The name was longer than 100 characters.",
-    "department_spelled": "The department was spelled by hand.",
-    "no_department": "No department, or none that exists: choose one under People.",
-    "hidden_from_production": "Hidden from production in the old program: on the inactive board here.",
-    "no_im_number": "No IM number: the job is called OLD and its number.",
-    "im_number_cut": "The IM number was longer than 50 characters.",
-    "estimate_spelled": "The estimate was written otherwise (0040, 1,200) and is now a number.",
-    "estimate_unreadable": "The estimate is no number: it stands in the job's note.",
-    "new_number": "Its number was taken here already: it has a new one.",
-    "was_here_already": "It was here already and was left as it is; what belongs to it was joined to it.",
-    "surplus_open": "Open although the person punched in again: an assumed end.",
-    "left_open": "Left open: an assumed end.",
-    "overlaps": "Overlaps another shift of the person by more than two minutes: left as it was punched.",
-    "overlaps_by_seconds": "Overlaps another shift by less than two minutes: left as it was punched.",
-    "end_by_the_old_clock_out": "The old auto clock-out wrote the end: nobody punched it.",
-    "start_in_the_hour_that_came_twice": "The start lies in the hour that came twice that night.",
-    "end_in_the_hour_that_came_twice": "The end lies in the hour that came twice that night.",
-    "start_in_the_hour_that_was_skipped": "The start lies in the hour that was skipped that night.",
-    "end_in_the_hour_that_was_skipped": "The end lies in the hour that was skipped that night.",
-    "start_clock_unsure": "Two clocks can have written the start: the likelier one was chosen.",
-    "no_times": "Neither start nor end.",
-    "no_start": "No start.",
-    "no_job": "Its job does not exist.",
-    "no_person": "Its person does not exist.",
-    "ends_before_it_starts": "It ends before it starts.",
-    "impossible_date": "Its date is impossible.",
-    "longer_than_a_day": "It is longer than a day.",
+RULES: dict[str, Words] = {
+    "same_email": lazy(
+        "The same e-mail as another account (case apart): one account, all shifts moved to it."
+    ),
+    "same_im_number": lazy("The same IM number as another job: one job, all shifts moved to it."),
+    "sent_twice": lazy("The same punch, sent twice: one shift."),
+    "no_email": lazy("No e-mail: the account stays, but nobody can log in to it."),
+    "password_unusable": lazy("The password can't be checked: give a new one under People."),
+    "no_name": lazy("No name."),
+    "name_cut": lazy("The name was longer than 100 characters."),
+    "department_spelled": lazy("The department was spelled by hand."),
+    "no_department": lazy("No department, or none that exists: choose one under People."),
+    "hidden_from_production": lazy("Hidden from production in the old program: on the inactive board here."),
+    "no_im_number": lazy("No IM number: the job is called OLD and its number."),
+    "im_number_cut": lazy("The IM number was longer than 50 characters."),
+    "estimate_spelled": lazy("The estimate was written otherwise (0040, 1,200) and is now a number."),
+    "estimate_unreadable": lazy("The estimate is no number: it stands in the job's note."),
+    "new_number": lazy("Its number was taken here already: it has a new one."),
+    "was_here_already": lazy(
+        "It was here already and was left as it is; what belongs to it was joined to it."
+    ),
+    "surplus_open": lazy("Open although the person punched in again: an assumed end."),
+    "left_open": lazy("Left open: an assumed end."),
+    "overlaps": lazy(
+        "Overlaps another shift of the person by more than two minutes: left as it was punched."
+    ),
+    "overlaps_by_seconds": lazy("Overlaps another shift by less than two minutes: left as it was punched."),
+    "end_by_the_old_clock_out": lazy("The old auto clock-out wrote the end: nobody punched it."),
+    "start_in_the_hour_that_came_twice": lazy("The start lies in the hour that came twice that night."),
+    "end_in_the_hour_that_came_twice": lazy("The end lies in the hour that came twice that night."),
+    "start_in_the_hour_that_was_skipped": lazy("The start lies in the hour that was skipped that night."),
+    "end_in_the_hour_that_was_skipped": lazy("The end lies in the hour that was skipped that night."),
+    "start_clock_unsure": lazy("Two clocks can have written the start: the likelier one was chosen."),
+    "no_times": lazy("It has neither start nor end."),
+    "no_start": lazy("It has no start."),
+    "no_job": lazy("Its job does not exist."),
+    "no_person": lazy("Its person does not exist."),
+    "ends_before_it_starts": lazy("It ends before it starts."),
+    "impossible_date": lazy("Its date is impossible."),
+    "longer_than_a_day": lazy("It is longer than a day."),
 }
 
 
@@ -123,7 +130,7 @@ def _page(account: Account, head: Iterable[str]) -> Iterator[str]:
             yield f"<tr><td>{escape(outcome.replace('_', ' '))}<td>{n:,}"
         yield "</table>"
         for rule, n in _of(account.rules, table):
-            yield f"<details><summary>{n:,} — {escape(RULES.get(rule, rule))}</summary><table>"
+            yield f"<details><summary>{n:,} — {escape(str(RULES.get(rule, rule)))}</summary><table>"
             yield from _examples(account.examples[table, rule])
             yield "</table></details>"
 

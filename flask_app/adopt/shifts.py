@@ -14,7 +14,7 @@ from flask_app.models.types import plain
 LONGEST = timedelta(hours=24)  # a longer one was forgotten, or its date is wrong
 STILL_OPEN = timedelta(hours=16)  # an open shift that began before was forgotten
 SECONDS = timedelta(minutes=2)  # the old form was opened before it was sent: shifts overlap by that much
-FIRST_YEAR = 2000
+FIRST_YEAR, LAST_YEAR = 2000, 2999
 # What a mark of an instant is called in the report.
 _RULES = {
     TWICE: "{}_in_the_hour_that_came_twice",
@@ -62,19 +62,33 @@ def _read(row: OldShift, taken: Taken, rules: Rules) -> _Found | None:
     """Return the shift with its instants, None if it has to be set aside."""
     job_id = rules.job_of(row.job_id)
     taken.values = {"job_id": job_id, "note": plain(row.note or "", lines=True), "assumed": False}
-    if row.created_at is None:
-        _set_aside(taken, "no_start" if row.updated_at else "no_times")
+    if not (_has_a_year(row.created_at) and _has_a_year(row.updated_at)):
+        _set_aside(taken, "impossible_date")
         return None
-    began = rules.clocks.start(row.created_at, stored_end=row.updated_at)
-    _mark(taken, "start", began)
-    ended = None
-    if row.updated_at is not None:
-        ended = rules.clocks.end(row.updated_at, start=began.at)
-        _mark(taken, "end", ended)
-    if problem := _problem(job_id, began.at, ended.at if ended else None, rules.now):
+    start, end = _instants(row, taken, rules)
+    taken.values |= {"created_at": start, "updated_at": end}
+    if start is None:
+        _set_aside(taken, "no_start" if end else "no_times")
+        return None
+    if problem := _problem(job_id, start, end, rules.now):
         _set_aside(taken, problem)
         return None
-    return _Found(row, taken, began.at, ended.at if ended else None)
+    return _Found(row, taken, start, end)
+
+
+def _has_a_year(stored: datetime | None) -> bool:
+    return stored is None or FIRST_YEAR <= stored.year <= LAST_YEAR
+
+
+def _instants(row: OldShift, taken: Taken, rules: Rules) -> tuple[datetime | None, datetime | None]:
+    began = ended = None
+    if row.created_at is not None:
+        began = rules.clocks.start(row.created_at, stored_end=row.updated_at)
+        _mark(taken, "start", began)
+    if row.updated_at is not None:
+        ended = rules.clocks.end(row.updated_at, start=began.at if began else None)
+        _mark(taken, "end", ended)
+    return began.at if began else None, ended.at if ended else None
 
 
 def _problem(job_id: int | None, start: datetime, end: datetime | None, now: datetime) -> str:
@@ -83,7 +97,7 @@ def _problem(job_id: int | None, start: datetime, end: datetime | None, now: dat
     last = end or start
     if end is not None and end < start:
         return "ends_before_it_starts"
-    if start.year < FIRST_YEAR or last > now + timedelta(days=1):
+    if last > now + timedelta(days=1):
         return "impossible_date"
     return "longer_than_a_day" if last - start > LONGEST else ""
 
@@ -144,9 +158,12 @@ def _mark_overlaps(found: Iterable[_Found]) -> None:
             latest = one.end if latest is None else max(latest, one.end)
 
 
-def of_nobody(rows: Iterable[OldShift]) -> list[Taken]:
+def of_nobody(rows: Iterable[OldShift], rules: Rules) -> list[Taken]:
     """Set aside the shifts whose person is not in the old database."""
-    found = [Taken(row.id) for row in rows]
-    for taken in found:
+    found = []
+    for row in rows:
+        taken = Taken(row.id)
+        _read(row, taken, rules)
         _set_aside(taken, "no_person")
+        found.append(taken)
     return found

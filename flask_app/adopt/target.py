@@ -189,7 +189,11 @@ def write_shifts(
 def write_set_aside(found: Sequence[Taken], sources: Mapping[int, Any]) -> list[Written]:
     """Write down shifts that are nobody's; the caller commits."""
     before = known(SHIFTS, [taken.old_id for taken in found])
-    written = [Written(taken, LEFT_OUT, None) for taken in found if taken.old_id not in before]
+    written = [
+        Written(taken, LEFT_OUT, None)
+        for taken in found
+        if taken.old_id not in before or not before[taken.old_id].settled
+    ]
     _note(SHIFTS, written, before, _SHIFT, sources)
     return [Written(taken, LEFT_OUT, None) for taken in found]
 
@@ -309,7 +313,15 @@ def _as_row(table: str, one: Written, fields: Sequence[str], sources: Mapping[in
         "new_id": one.new_id,
         "digest": digest(taken.values, fields) if written else "",
         "source": texts(sources[taken.old_id]) if taken.outcome in (MERGED, SET_ASIDE) else None,
+        **_made_of_it(taken),
     }
+
+
+def _made_of_it(taken: Taken) -> dict[str, Any]:
+    """Return what an admin who repairs a row begins with."""
+    values: Mapping[str, Any] = taken.values if taken.outcome == SET_ASIDE else {}
+    names = {"person_id": "user_id", "job_id": "job_id", "started_at": "created_at", "ended_at": "updated_at"}
+    return {name: values.get(field) for name, field in names.items()}
 
 
 def _chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:

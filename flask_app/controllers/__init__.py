@@ -12,6 +12,7 @@ from flask_app.controllers.jobs import bp as jobs
 from flask_app.controllers.meals import bp as meals
 from flask_app.controllers.missing_punch_outs import bp as missing_punch_outs
 from flask_app.controllers.office import bp as office
+from flask_app.controllers.old_shifts import bp as old_shifts
 from flask_app.controllers.reports import bp as reports
 from flask_app.controllers.rules import bp as rules
 from flask_app.controllers.shift_office import bp as shift_office
@@ -24,4 +25,5 @@ from flask_app.controllers.users import bp as users
 blueprints = (
     users, employment, account, jobs, shifts, corrections, today, assign, shift_office, missing_punch_outs,
     office, audit, rules, meals, reports, sync, sync_decisions, hours_out, health, install,
+    old_shifts,
 )  # fmt: skip

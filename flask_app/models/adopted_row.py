@@ -1,16 +1,29 @@
 """What became of each row of the old program's database, and what is set aside until an admin decides."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, func, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, Text, func, or_, select
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from flask_app.models.database import Base, db
-from flask_app.models.types import UtcDateTime, words
+from flask_app.models.job import Job
+from flask_app.models.types import UtcDateTime, plain, words
+from flask_app.models.user import User
 
 TAKEN, MERGED, REPAIRED, SET_ASIDE = "taken", "merged", "repaired", "set_aside"
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Which of the rows set aside: those that one rule set aside, with these words (a name, an IM number, the
+    old number), and whether somebody has settled them already."""
+
+    rule: str = ""
+    words: str = ""
+    settled: bool = False
 
 
 class AdoptedRow(Base):
@@ -18,7 +31,7 @@ class AdoptedRow(Base):
 
     `digest` is of the values that were written here: if the row here is still the same, a later adoption may
     bring it up to date; if not, the shop has changed it and it stays. `source` keeps what stood in a row
-    that is set aside, as texts.
+    that is set aside, as texts; `person_id`, `job_id` and the two instants are what could be made of it.
     """
 
     __tablename__ = "adopted_rows"
@@ -35,15 +48,77 @@ class AdoptedRow(Base):
     settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     settled_how: Mapped[str] = mapped_column(Text, default="")
 
-    @classmethod
-    def waiting(cls, *, rule: str = "", limit: int = 200) -> Sequence[Self]:
-        """The rows set aside that nobody has settled yet, oldest first; with `rule` those set aside by it."""
-        query = select(cls).where(cls.outcome == SET_ASIDE, cls.settled_at.is_(None))
-        if rule:
-            query = query.where(cls.rules.contains(rule, autoescape=True))
-        return db.session.scalars(query.order_by(cls.old_id).limit(limit)).all()
+    person_id: Mapped[int | None]
+    job_id: Mapped[int | None]
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    person: Mapped[User | None] = relationship(
+        primaryjoin="foreign(AdoptedRow.person_id) == User.id", viewonly=True
+    )
+    job: Mapped[Job | None] = relationship(primaryjoin="foreign(AdoptedRow.job_id) == Job.id", viewonly=True)
+    settled_by: Mapped[User | None] = relationship(foreign_keys=[settled_by_id], viewonly=True)
 
     @classmethod
-    def waiting_count(cls) -> int:
-        rule = (cls.outcome == SET_ASIDE, cls.settled_at.is_(None))
-        return db.session.scalar(select(func.count()).where(*rule)) or 0
+    def waiting(
+        cls,
+        wanted: SetAside = SetAside(),
+        *,
+        limit: int = 200,
+        offset: int = 0,  # noqa: B008  # frozen
+    ) -> Sequence[Self]:
+        """The wanted rows that were set aside, with their people and jobs, oldest first."""
+        query = cls._chosen(select(cls), wanted).options(joinedload(cls.person), joinedload(cls.job))
+        return db.session.scalars(query.order_by(cls.old_id).limit(limit).offset(offset)).all()
+
+    @classmethod
+    def waiting_among(cls, old_ids: Sequence[int]) -> Sequence[Self]:
+        """Those of some old shifts that were set aside and wait, with their people and jobs."""
+        query = cls._chosen(select(cls), SetAside()).where(cls.old_table == "shifts", cls.old_id.in_(old_ids))
+        query = query.options(joinedload(cls.person), joinedload(cls.job)).order_by(cls.old_id)
+        return db.session.scalars(query).all()
+
+    @classmethod
+    def waiting_count(cls, wanted: SetAside = SetAside()) -> int:  # noqa: B008  # frozen
+        return db.session.scalar(cls._chosen(select(func.count()), wanted)) or 0
+
+    @classmethod
+    def waiting_rules(cls, wanted: SetAside) -> Sequence[tuple[str, int]]:
+        """The `rules` of the wanted rows, and how many rows have them."""
+        query: Any = select(cls.rules, func.count())
+        query = cls._chosen(query, wanted).group_by(cls.rules)
+        return [(rules, count) for rules, count in db.session.execute(query)]
+
+    @classmethod
+    def set_aside(cls, table: str, old_id: int, *, lock: bool = False) -> Self | None:
+        """One row that was set aside, settled or not; with `lock` as it is now, and locked."""
+        row = db.session.get(cls, (table, old_id), with_for_update=lock or None, populate_existing=lock)
+        return row if row is not None and row.outcome == SET_ASIDE else None
+
+    @classmethod
+    def ends_by_person(cls) -> dict[int, list[datetime]]:
+        """When shifts that were set aside ended, by person: somebody punched there, whatever is wrong."""
+        query = select(cls.person_id, cls.ended_at).where(cls.outcome == SET_ASIDE, cls.ended_at.is_not(None))
+        ends: dict[int, list[datetime]] = {}
+        for person_id, ended_at in db.session.execute(query):
+            if person_id is not None and ended_at is not None:
+                ends.setdefault(person_id, []).append(ended_at)
+        return ends
+
+    @classmethod
+    def _chosen(cls, query: Any, wanted: SetAside) -> Any:
+        is_settled = cls.settled_at.is_not(None) if wanted.settled else cls.settled_at.is_(None)
+        query = query.where(cls.outcome == SET_ASIDE, is_settled)
+        if wanted.rule:
+            query = query.where(cls.rules.contains(wanted.rule, autoescape=True))
+        return query.where(*(cls._has_word(word) for word in plain(wanted.words).split()[:8]))
+
+    @classmethod
+    def _has_word(cls, word: str) -> ColumnElement[bool]:
+        people = select(User.id).where(*User.having(word))
+        jobs = select(Job.id).where(*Job.having(word))
+        is_its_number = (
+            cls.old_id == int(word) if word.isascii() and word.isdecimal() and len(word) < 10 else None
+        )
+        found = [cls.person_id.in_(people), cls.job_id.in_(jobs)]
+        return or_(*found) if is_its_number is None else or_(is_its_number, *found)

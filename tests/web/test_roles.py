@@ -90,6 +90,13 @@ TABLE = {
     ("GET", "/admin/stale_shifts"): (OUT, NO, IN),
     ("POST", "/admin/stale_shifts"): (OUT, NO, IN),
     ("POST", "/admin/stale_shifts/repair"): (OUT, NO, IN),
+    ("GET", "/admin/old_shifts"): (OUT, NO, IN),
+    ("POST", "/admin/old_shifts"): (OUT, NO, IN),
+    ("POST", "/admin/old_shifts/apply"): (OUT, NO, IN),
+    ("GET", "/admin/old_shifts/<int:old_id>"): (OUT, NO, IN),
+    ("POST", "/admin/old_shifts/<int:old_id>"): (OUT, NO, IN),
+    ("POST", "/admin/old_shifts/<int:old_id>/dismiss"): (OUT, NO, IN),
+    ("POST", "/admin/old_shifts/<int:old_id>/take_back"): (OUT, NO, IN),
     ("GET", "/manage_shifts"): (OUT, NO, IN),
     ("GET", "/edit/shift/<int:shift_id>"): (OUT, NO, IN),
     ("POST", "/update/shift/<int:shift_id>"): (OUT, NO, IN),
@@ -135,6 +142,7 @@ def shop(app, cast, add_job) -> Flask:
             "correction_id": asked, "preset": "last_week", "rest": "csv",
             "job_id": job, "shift_id": shift.id, "user_id": cast.luis, "run_id": 1, "hold_id": 1,
             "filename": "app.css", "code": "es",
+            "old_id": 1,
         }  # fmt: skip
     return app
 

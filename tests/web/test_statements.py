@@ -32,6 +32,7 @@ PAGES = (
     "/admin/corrections",
     "/admin/stale_shifts",
     "/admin/rules",
+    "/admin/old_shifts",
     "/reports",
     "/reports/shifts?preset=month",
     "/reports/hours?preset=month",
@@ -53,6 +54,7 @@ MOST = {
     "/reports/jobs/{job}": 13,
     "/reports/quarterly": 11,  # one for what is open or assumed; working days and employments
     "/todays_activity": 10,
+    "/office": 8,  # a count for each thing that may wait
     "/sync": 13,  # four for what waits for an admin, one for the polls
     "/end_of_day": 10,
 }  # fmt: skip
