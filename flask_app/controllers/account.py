@@ -13,7 +13,7 @@ from flask_app.web.language import remember
 from flask_app.web.now import now
 from flask_app.web.person_forms import OwnPasswordForm
 from flask_app.web.sessions import open_session
-from flask_app.words import LANGUAGES
+from flask_app.words import LANGUAGES, _
 
 bp = Blueprint("account", __name__)
 
@@ -60,7 +60,7 @@ def change() -> ResponseReturnValue:
         form.refuse(invalid)
         return _page(form), form.code
     open_session(user, now=now())
-    flash("Your new password is set. You're logged out everywhere else.", "success")
+    flash(_("Your new password is set. You're logged out everywhere else."), "success")
     return redirect(url_for("account.show"))
 
 
@@ -85,7 +85,7 @@ def _checked_password(old: str) -> str:
     stored = user.password
     db.session.commit()  # nothing is locked while bcrypt takes its third of a second
     if not password_matches(stored, old):
-        raise ValidationError({"old_password": "That's not your current password."})
+        raise ValidationError({"old_password": _("That's not your current password.")})
     committing(lambda: LoginAttempt.forget(user.email))
     return stored
 

@@ -18,10 +18,11 @@ from flask_app.web.forms import NOT_SAVED
 from flask_app.web.now import now
 from flask_app.web.presenting import stamp
 from flask_app.web.shift_forms import AssignForm
+from flask_app.words import _, lazy, ngettext, noted
 
 bp = Blueprint("assign", __name__)
 
-REASON = "Assigned by an admin."
+REASON = noted("Assigned by an admin.")
 
 
 @bp.get("/admin/assign_shift")
@@ -41,7 +42,7 @@ def preview() -> ResponseReturnValue:
     form, ticked = AssignForm(request.form), set(request.form.getlist("person"))
     people = [person for person in User.everybody() if str(person.id) in ticked]
     if not _can_start(form) or not people:
-        nobody = "" if people or form.only_looks else "Tick the people first."
+        nobody = "" if people or form.only_looks else _("Select the people first.")
         form.says = form.says or (str(NOT_SAVED) if nobody else "")
         return _page(form, ticked, nobody), form.code
     job, at = form.job.data, _start_of(form)
@@ -70,10 +71,10 @@ def _start_of(form: AssignForm) -> datetime:
 
 
 _WORDS = {
-    START: "Start at",
-    MOVE: "Move at",
-    AFTER: "Start after the last punch, at",
-    LEAVE: "Leave as it is",
+    START: lazy("Start at"),
+    MOVE: lazy("Move at"),
+    AFTER: lazy("Start after the last punch, at"),
+    LEAVE: lazy("Leave as it is"),
 }
 
 
@@ -89,8 +90,8 @@ def start() -> ResponseReturnValue:
     number, reason = job.im_number, form.reason.data or REASON
     for person in (person for person in User.everybody() if f"choice-{person.id}" in request.form):
         done += _start_one(person, job, at, reason)
-    people = "person is" if done == 1 else "people are"
-    flash(f"{done} {people} on {number} now." if done else "Nobody was moved.", "info")
+    moved = ngettext("%(n)s person is now on %(job)s.", "%(n)s people are now on %(job)s.", done, job=number)
+    flash(moved if done else _("Nobody was moved."), "info")
     return redirect(url_for("today.show"))
 
 
@@ -118,6 +119,9 @@ def case_sentence(case: Case) -> str:
     shift = case.shift
     if shift is None:
         return case.problem
-    until = f" until {stamp(shift.ended_at)}" if shift.ended_at else ""
-    sentence = f"On {shift.job.im_number} since {stamp(shift.started_at)}{until}."
+    job, start = shift.job.im_number, stamp(shift.started_at)
+    if shift.ended_at:
+        sentence = _("On %(job)s from %(start)s to %(end)s.", job=job, start=start, end=stamp(shift.ended_at))
+    else:
+        sentence = _("On %(job)s since %(start)s.", job=job, start=start)
     return f"{sentence} {case.problem}" if case.problem else sentence

@@ -11,13 +11,20 @@ from flask_app.models import Audit, User
 from flask_app.models.audit import ENTITIES, Wanted
 from flask_app.web.access import admin_required
 from flask_app.web.parse import row_id, shop_day
+from flask_app.words import lazy
 
 bp = Blueprint("audit", __name__)
 
 PER_PAGE = 50
 _CARRIED = ("q", "what", "by", "person", "from", "to")  # what a link to an earlier page has to say again
 PUNCHES = "punch"
-WHAT = {"shift": "Shifts", "job": "Jobs", "user": "People", "setting": "Shop rules", PUNCHES: "Punches"}
+WHAT = {
+    "shift": lazy("Shifts"),
+    "job": lazy("Jobs"),
+    "user": lazy("People"),
+    "setting": lazy("Shop rules"),
+    PUNCHES: lazy("Punches"),
+}
 
 
 @bp.get("/admin/audit")

@@ -24,6 +24,7 @@ from flask_app.web.now import now, today
 from flask_app.web.parse import row_id
 from flask_app.web.presenting import clock, clock_rules
 from flask_app.web.shift_forms import KINDS, CorrectionForm, MissingShiftForm, as_shown
+from flask_app.words import _
 
 bp = Blueprint("corrections", __name__)
 
@@ -61,7 +62,7 @@ def send() -> ResponseReturnValue:
     except RuleViolation as refusal:
         flash(str(refusal), "error")
         return redirect(url_for("shifts.hours"))
-    flash("The office will look at it. You see the answer here.", "success")
+    flash(_("Sent to the office. The answer will appear here."), "success")
     return redirect(url_for("shifts.hours"))
 
 
@@ -70,8 +71,8 @@ def send() -> ResponseReturnValue:
 def withdraw(correction_id: int) -> ResponseReturnValue:
     asked = correction_or_404(correction_id)
     if asked.user_id != current_user().id:
-        abort(403, "This is somebody else's request.")
-    return _done(lambda: timeclock.withdraw(asked, at=now()), "You took your request back.", "shifts.hours")
+        abort(403, _("This is someone else's request."))
+    return _done(lambda: timeclock.withdraw(asked, at=now()), _("Request canceled."), "shifts.hours")
 
 
 @bp.post("/my/shift/<int:shift_id>/confirm")
@@ -85,7 +86,10 @@ def confirm(shift_id: int) -> ResponseReturnValue:
         flash(str(refusal), "error")
         return redirect(url_for("jobs.dashboard"))
     end = done.shift.ended_at
-    flash(f"Thanks. You left at {clock(end)}." if end else "You're still on the clock.", "success")
+    flash(
+        _("Thanks. You left at %(time)s.", time=clock(end)) if end else _("You're still on the clock."),
+        "success",
+    )
     return redirect(url_for("jobs.dashboard"))
 
 
@@ -101,7 +105,7 @@ def queue() -> ResponseReturnValue:
 @admin_required
 def approve(correction_id: int) -> ResponseReturnValue:
     asked, by = correction_or_404(correction_id), current_user()
-    words = f"{asked.user.name}'s hours are corrected."
+    words = _("%(name)s's hours are corrected.", name=asked.user.name)
     return _done(lambda: timeclock.approve(asked, by=by, at=now()), words, "corrections.queue")
 
 
@@ -109,7 +113,7 @@ def approve(correction_id: int) -> ResponseReturnValue:
 @admin_required
 def decline(correction_id: int) -> ResponseReturnValue:
     asked, by, answer = correction_or_404(correction_id), current_user(), request.form.get("answer", "")
-    words = f"{asked.user.name} sees that the hours stay as they are."
+    words = _("%(name)s will see that the hours stay as they are.", name=asked.user.name)
     return _done(lambda: timeclock.decline(asked, by=by, at=now(), answer=answer), words, "corrections.queue")
 
 
@@ -132,7 +136,7 @@ def _asked_shift() -> Shift | None:
         return None
     shift = own_shift_or_403(number)
     if shift.user_id != current_user().id:
-        abort(403, "This is somebody else's shift. Correct it yourself, you're an admin.")
+        abort(403, _("This is someone else's shift. You're an admin: correct it yourself."))
     return shift
 
 

@@ -3,6 +3,7 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from flask_app import formats
 from flask_app.models import DepartmentStay, Employment, User, WorkingWeek, committing
 from flask_app.models.errors import ValidationError
 from flask_app.models.user import DEPARTMENTS
@@ -12,6 +13,7 @@ from flask_app.web.access import admin_required, current_user, user_or_404
 from flask_app.web.dated_forms import MoveForm, WeekForm
 from flask_app.web.now import now, today
 from flask_app.web.parse import shop_day
+from flask_app.words import _
 
 bp = Blueprint("employment", __name__)
 
@@ -31,7 +33,7 @@ def week(user_id: int) -> ResponseReturnValue:
         return _page(person, week_form=form), 422
     day = form.from_day.data
     committing(lambda: WorkingWeek.set(person, weekdays_of(numbers), day, by=by, at=now()))
-    flash(f"{person.name}'s working days are saved.", "success")
+    flash(_("%(name)s's working days are saved.", name=person.name), "success")
     return redirect(url_for("employment.show", user_id=person.id))
 
 
@@ -48,7 +50,15 @@ def department(user_id: int) -> ResponseReturnValue:
     except ValidationError as invalid:
         form.refuse(invalid)
         return _page(user_or_404(user_id), move_form=form), form.code
-    flash(f"{person.name} is in {DEPARTMENTS[code]} from {day:%m/%d/%Y} on.", "success")
+    flash(
+        _(
+            "%(name)s is in %(department)s from %(day)s.",
+            name=person.name,
+            department=DEPARTMENTS[code],
+            day=formats.day(day),
+        ),
+        "success",
+    )
     return redirect(url_for("employment.show", user_id=person.id))
 
 
@@ -64,7 +74,7 @@ def remove_move(user_id: int) -> ResponseReturnValue:
     except ValidationError as invalid:
         flash(str(invalid), "error")
     else:
-        flash("The move is taken back." if taken else "There was no such move.", "success")
+        flash(_("The move is undone.") if taken else _("There was no such move."), "success")
     return redirect(url_for("employment.show", user_id=user_id))
 
 

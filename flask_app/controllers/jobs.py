@@ -30,6 +30,7 @@ from flask_app.web.now import now, today
 from flask_app.web.parse import page_number
 from flask_app.web.presenting import clock_rules
 from flask_app.web.shift_forms import PunchForm
+from flask_app.words import _
 
 bp = Blueprint("jobs", __name__)
 
@@ -152,7 +153,7 @@ def create() -> ResponseReturnValue:
     except ValidationError as invalid:
         form.refuse(invalid)
         return _form_page(None, form), form.code
-    flash(f"Job {job.im_number} is on the board.", "success")
+    flash(_("Job %(job)s is on the board.", job=job.im_number), "success")
     return redirect(url_for("jobs.show", job_id=job.id))
 
 
@@ -176,7 +177,7 @@ def update(job_id: int) -> ResponseReturnValue:
     except ValidationError as invalid:
         form.refuse(invalid)
         return _form_page(job_or_404(job_id), form), form.code
-    flash(f"Job {job.im_number} is saved.", "success")
+    flash(_("Job %(job)s is saved.", job=job.im_number), "success")
     return redirect(local_path(request.form.get("next", "")) or url_for("jobs.show", job_id=job.id))
 
 
@@ -190,8 +191,14 @@ def follow(job_id: int) -> ResponseReturnValue:
     except RuleViolation as refusal:
         flash(str(refusal), "error")
     else:
-        renamed = [f"Job {before} is {after} now." for before, after in numbers if before != after]
-        flash(" ".join(renamed) or f"Job {job.im_number} follows Dataverse again here.", "success")
+        renamed = [
+            _("Job %(before)s is %(after)s now.", before=before, after=after)
+            for before, after in numbers
+            if before != after
+        ]
+        flash(
+            " ".join(renamed) or _("Job %(job)s follows Dataverse again here.", job=job.im_number), "success"
+        )
     return redirect(local_path(request.form.get("next", "")) or url_for("jobs.show", job_id=job_id))
 
 

@@ -3,6 +3,7 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from flask_app import formats
 from flask_app.config import settings
 from flask_app.models import TimeRule, committing
 from flask_app.models.errors import ValidationError
@@ -11,6 +12,7 @@ from flask_app.web.dated_forms import MealForm
 from flask_app.web.now import now, today
 from flask_app.web.parse import shop_day
 from flask_app.web.presenting import time_rules
+from flask_app.words import _
 
 bp = Blueprint("meals", __name__)
 
@@ -33,7 +35,10 @@ def save() -> ResponseReturnValue:
     except ValidationError as invalid:
         form.refuse(invalid)
         return _page(form), form.code
-    flash(f"This rule holds from {form.from_day.data:%m/%d/%Y} on. Earlier days stay the same.", "success")
+    flash(
+        _("This rule applies from %(day)s. Earlier days stay the same.", day=formats.day(form.from_day.data)),
+        "success",
+    )
     return redirect(url_for("meals.index"))
 
 
@@ -54,7 +59,7 @@ def remove() -> ResponseReturnValue:
         flash(str(problem), "error")
         return redirect(url_for("meals.index"))
     if committing(lambda: TimeRule.remove(day, by=by, at=now())):
-        flash("The rule before it holds on.", "success")
+        flash(_("The rule before it applies again."), "success")
     return redirect(url_for("meals.index"))
 
 

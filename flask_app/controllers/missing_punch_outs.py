@@ -23,6 +23,7 @@ from flask_app.web.access import acting, admin_required, shift_or_none
 from flask_app.web.drafts import draws_again
 from flask_app.web.now import now
 from flask_app.web.shift_forms import HOWS, NO_REASON, RepairForm
+from flask_app.words import _, ngettext
 
 bp = Blueprint("missing_punch_outs", __name__)
 
@@ -49,7 +50,7 @@ def preview() -> ResponseReturnValue:
     """Show what would be done to the ticked shifts, and do nothing."""
     form, shifts = RepairForm(request.form), [shift for shift, _ in _named() if shift]
     if not form.validate() or not shifts:
-        nothing = "" if shifts else "Tick some shifts first."
+        nothing = "" if shifts else _("Select some shifts first.")
         return _page(form, shifts, nothing), form.code
     return _preview_page(shifts, form)
 
@@ -86,7 +87,7 @@ def apply() -> ResponseReturnValue:
             failed.append(f"{name}: {' '.join(problems_in_words(invalid).values())}")
         except RuleViolation as refusal:
             failed.append(f"{name}: {refusal}" if name else str(refusal))
-    flash(f"{done} {'shift' if done == 1 else 'shifts'} repaired.", "success" if done else "info")
+    flash(ngettext("Fixed %(n)s shift.", "Fixed %(n)s shifts.", done), "success" if done else "info")
     for sentence in failed[:20]:
         flash(sentence, "error")
     return redirect(url_for("missing_punch_outs.index"))
@@ -94,10 +95,10 @@ def apply() -> ResponseReturnValue:
 
 def _repair(shift: Shift | None, form: RepairForm, seen: str) -> bool:
     if shift is None:
-        raise RuleViolation("A shift was deleted meanwhile.")
+        raise RuleViolation(_("A shift was deleted meanwhile."))
     how = form.how.data
     end = proposed_end(shift, how, form.at.data, settings().shop_timezone)
     if end is None:
-        raise RuleViolation("There is nothing to confirm any more.")
+        raise RuleViolation(_("There is nothing left to confirm."))
     done = repair(shift, how, end, by=acting(), at=now(), reason=form.reason.data, seen=seen)
     return isinstance(done, ledger.Changed)

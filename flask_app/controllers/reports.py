@@ -41,6 +41,7 @@ from flask_app.web.now import now, today
 from flask_app.web.parse import page_number, row_id
 from flask_app.web.presenting import clock_rules, stamp, time_rules
 from flask_app.web.ranges import PRESETS, Range, asked_range, quarter
+from flask_app.words import _, lazy
 
 bp = Blueprint("reports", __name__)
 
@@ -52,12 +53,12 @@ _CARRIED = (
 )  # fmt: skip
 _OF_PEOPLE = ("reports.shifts", "reports.hours")  # those that can be narrowed to one person
 _ASKED = {  # the filters that each report has
-    "reports.shifts": ("Employee", "Department", "Job", "Only"),
-    "reports.hours": ("Employee", "Department"),
-    "reports.quarterly": ("Department",),
-    "reports.jobs": ("Search", "Board"),
+    "reports.shifts": ("person", "department", "job", "only"),
+    "reports.hours": ("person", "department"),
+    "reports.quarterly": ("department",),
+    "reports.jobs": ("q", "status"),
 }
-BOARDS = {"active": "Active jobs", "inactive": "Closed jobs"}
+BOARDS = {"active": lazy("Active jobs"), "inactive": lazy("Closed jobs")}
 _OLD_PRESETS = {"this_month": "month", "two_weeks": "two_weeks", "last_two_weeks": "two_weeks"}
 
 
@@ -65,9 +66,9 @@ _OLD_PRESETS = {"this_month": "month", "two_weeks": "two_weeks", "last_two_weeks
 @admin_required
 def index() -> ResponseReturnValue:
     weeks = hours_by_week(today(), WEEKS, clock_rules(), now=now())
-    codes = [code for code in DEPARTMENTS if any(code in by for _, by in weeks)]
-    labels = [start.strftime("%m/%d") for start, _ in weeks]
-    chart = charts.bar_chart(labels, [[by.get(code, 0) / 60 for code in codes] for _, by in weeks])
+    codes = [code for code in DEPARTMENTS if any(code in by for _start, by in weeks)]
+    labels = [start.strftime("%m/%d") for start, _by in weeks]
+    chart = charts.bar_chart(labels, [[by.get(code, 0) / 60 for code in codes] for _start, by in weeks])
     unsettled = unsettled_by_week(today(), WEEKS, clock_rules(), now=now())
     sums = {start: _added([of for (week, _), of in unsettled.items() if week == start]) for start, _ in weeks}
     return render_template(
@@ -88,7 +89,7 @@ def shifts() -> ResponseReturnValue:
     only_lines = request.args.get("format") == "csv" and not request.args.get("subtotals")
     report = shifts_report(wanted, time_rules(), now=now(), period=days.words, sums=not only_lines)
     adds_up = [] if selection.job_id is not None or wanted.only else _adds_up(selection)
-    name = f"shifts {days.first} to {days.last}"
+    name = _("shifts %(first)s to %(last)s", first=days.first, last=days.last)
     return _answer(report, "reports/shifts.html", name, problem, days, adds_up=adds_up)
 
 
@@ -115,7 +116,7 @@ def possible() -> ResponseReturnValue:
     days, problem = _range("quarter")
     selection = _selection(days, job=False)
     report = possible_report(selection, person, time_rules(), now=now(), period=days.words)
-    name = f"possible hours {days.first} to {days.last}"
+    name = _("possible hours %(first)s to %(last)s", first=days.first, last=days.last)
     return _answer(report, "reports/possible.html", name, problem, days)
 
 
@@ -124,7 +125,13 @@ def possible() -> ResponseReturnValue:
 def hours() -> ResponseReturnValue:
     days, problem = _range("week")
     report = hours_report(_selection(days, job=False), time_rules(), now=now(), period=days.words)
-    return _answer(report, "reports/hours.html", f"hours {days.first} to {days.last}", problem, days)
+    return _answer(
+        report,
+        "reports/hours.html",
+        _("hours %(first)s to %(last)s", first=days.first, last=days.last),
+        problem,
+        days,
+    )
 
 
 @bp.get("/reports/quarterly")
@@ -134,7 +141,7 @@ def quarterly() -> ResponseReturnValue:
     report = quarterly_report(
         _selection(days, job=False), time_rules(), now=now(), period=days.words, sort=_sort("")
     )
-    name = f"utilization {days.first} to {days.last}"
+    name = _("utilization %(first)s to %(last)s", first=days.first, last=days.last)
     return _answer(report, "reports/quarterly.html", name, problem, days, quarters=_quarters())
 
 
@@ -142,7 +149,7 @@ def _quarters() -> dict[str, str]:
     """The quarters of this year and the ten before, latest first."""
     years = range(today().year, today().year - 11, -1)
     begun = ((y, n) for y in years for n in (4, 3, 2, 1) if quarter(y, n)[0] <= today())
-    return {f"{year}-Q{n}": f"Quarter {n} of {year}" for year, n in begun}
+    return {f"{year}-Q{n}": _("Quarter %(n)s of %(year)s", n=n, year=year) for year, n in begun}
 
 
 @bp.get("/reports/jobs")
@@ -152,8 +159,8 @@ def jobs() -> ResponseReturnValue:
     status = status if status in ("active", "inactive", "") else "active"
     words = request.args.get("q", "")[:200]
     report = jobs_report(clock_rules(), now=now(), words=words, status=status, sort=_sort(""))
-    report = replace(report, period=f"Up to {stamp(now())}")
-    return _answer(report, "reports/jobs.html", f"jobs {today()}", None, None, status=status)
+    report = replace(report, period=_("Up to %(time)s", time=stamp(now())))
+    return _answer(report, "reports/jobs.html", _("jobs %(today)s", today=today()), None, None, status=status)
 
 
 @bp.get("/reports/jobs/<int:job_id>")
@@ -168,8 +175,8 @@ def job(job_id: int) -> ResponseReturnValue:
     whole = Selection(weeks[0][0] if weeks else today(), today(), job_id=found.id)
     may_change = read_unsettled(whole, rules, now=now())
     unsettled_days = unsettled_by(may_change, lambda shift: shift.day)
-    labels = [start.strftime("%m/%d") for start, _ in weeks]
-    chart = charts.line_chart(labels, [minutes / 60 for _, minutes in weeks], found.estimated_hours)
+    labels = [start.strftime("%m/%d") for start, _sum in weeks]
+    chart = charts.line_chart(labels, [minutes / 60 for _start, minutes in weeks], found.estimated_hours)
     return render_template(
         "reports/job.html",
         job=found,
@@ -228,7 +235,7 @@ def _answer(
 
 def _file(report: Report, name: str, form: str) -> ResponseReturnValue:
     """Return the report as a file, whose name says what it was narrowed to."""
-    name = file_name(name, *(words for _, words in report.filters))
+    name = file_name(name, *(words for _label, words in report.filters))
     subtotals = bool(request.args.get("subtotals"))
     if form == "csv":
         return as_csv(report, name, subtotals=subtotals)
@@ -244,15 +251,15 @@ def _filters() -> list[tuple[str, str]]:
     args = request.args
     person = User.numbered(args.get("person", "")) if request.endpoint in _OF_PEOPLE else None
     filters = [
-        ("Employee", person.name if person else ""),
-        ("Department", DEPARTMENTS.get(args.get("department", ""), "")),
-        ("Job", _job_text().strip()),
-        ("Only", MARK_WORDS.get(args.get("only", ""), "")),
-        ("Search", args.get("q", "")[:200].strip()),
-        ("Board", BOARDS.get(args.get("status", "active"), "")),
+        ("person", _("Employee"), person.name if person else ""),
+        ("department", _("Department"), DEPARTMENTS.get(args.get("department", ""), "")),
+        ("job", _("Job"), _job_text().strip()),
+        ("only", _("Only"), str(MARK_WORDS.get(args.get("only", ""), ""))),
+        ("q", _("Search"), args.get("q", "")[:200].strip()),
+        ("status", _("Board"), str(BOARDS.get(args.get("status", "active"), ""))),
     ]
     asked = _ASKED.get(request.endpoint or "", ())
-    return [(label, words) for label, words in filters if words and label in asked]
+    return [(label, words) for name, label, words in filters if words and name in asked]
 
 
 def _state() -> dict[str, Any]:

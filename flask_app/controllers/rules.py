@@ -14,6 +14,7 @@ from flask_app.web.drafts import draws_again
 from flask_app.web.now import now, today
 from flask_app.web.parse import shop_day, whole_number
 from flask_app.web.rule_forms import DepartmentRuleForm, HolidayForm
+from flask_app.words import _, ngettext
 
 bp = Blueprint("rules", __name__)
 
@@ -47,7 +48,7 @@ def _page(
 def department() -> ResponseReturnValue:
     code = request.form.get("department", "")
     if code not in DEPARTMENTS:
-        flash("There is no such department.", "error")
+        flash(_("There is no such department."), "error")
         return redirect(url_for("rules.index"))
     form = DepartmentRuleForm(request.form, DepartmentRule.all()[code])
     if not form.validate():
@@ -57,7 +58,7 @@ def department() -> ResponseReturnValue:
     except ValidationError as invalid:
         form.refuse(invalid)
         return _page(asked=form, code=code), form.code
-    flash("The rule is saved. It holds from the next clock-out on.", "success")
+    flash(_("Saved. It applies from the next clock-out."), "success")
     return redirect(url_for("rules.index"))
 
 
@@ -75,9 +76,9 @@ def add_holiday() -> ResponseReturnValue:
         return _page(holiday=form), form.code
     day, name = form.day.data, form.name.data
     if committing(lambda: Holiday.add(day, name, by=by, now=now())):
-        flash("The holiday is added.", "success")
+        flash(_("The holiday is added."), "success")
     else:
-        flash("That day is a holiday already.", "info")
+        flash(_("That day is a holiday already."), "info")
     return redirect(url_for("rules.index", year=day.year))
 
 
@@ -91,7 +92,7 @@ def remove_holiday() -> ResponseReturnValue:
         flash(str(problem), "error")
         return redirect(url_for("rules.index"))
     if committing(lambda: Holiday.remove(day, by=by, now=now())):
-        flash("It is a working day again.", "success")
+        flash(_("It's a working day again."), "success")
     return redirect(url_for("rules.index", year=day.year))
 
 
@@ -101,9 +102,19 @@ def add_federal() -> ResponseReturnValue:
     year = whole_number(request.form.get("year", ""), low=0, high=9999, usual=0)
     by = current_user()
     if not 2000 <= year <= 2999:
-        flash("Choose a year.", "error")
+        flash(_("Choose a year."), "error")
         return redirect(url_for("rules.index"))
     days = us_federal_holidays(year)
     added = committing(lambda: sum(Holiday.add(day, days[day], by=by, now=now()) for day in days))
-    flash(f"{added} federal holidays of {year} are added." if added else "They are all there.", "success")
+    flash(
+        ngettext(
+            "Added %(n)s federal holiday of %(year)s.",
+            "Added %(n)s federal holidays of %(year)s.",
+            added,
+            year=year,
+        )
+        if added
+        else _("They are all there."),
+        "success",
+    )
     return redirect(url_for("rules.index", year=year))

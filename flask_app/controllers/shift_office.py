@@ -18,10 +18,11 @@ from flask_app.web.now import now, today
 from flask_app.web.parse import shop_day
 from flask_app.web.presenting import clock, clock_rules, day
 from flask_app.web.shift_forms import DeleteShiftForm, NewShiftForm, ShiftForm, as_shown
+from flask_app.words import _, lazy
 
 bp = Blueprint("shift_office", __name__)
 
-ASKED_INSTEAD = "These are your own hours, so another admin has to approve the change. It waits here."
+ASKED_INSTEAD = lazy("These are your own hours, so another admin has to approve the change. It waits here.")
 
 
 @bp.get("/manage_shifts")
@@ -55,10 +56,12 @@ def update(shift_id: int) -> ResponseReturnValue:
         form.says = str(refusal)
         return _edit_page(shift_or_404(shift_id), form), form.code
     if isinstance(done, Correction):
-        flash(ASKED_INSTEAD, "info")
+        flash(str(ASKED_INSTEAD), "info")
         return redirect(url_for("corrections.queue"))
     saved = isinstance(done, ledger.Changed)
-    flash(f"{name}'s shift is saved." if saved else "There was nothing to change.", "success")
+    flash(
+        _("%(name)s's shift is saved.", name=name) if saved else _("There was nothing to change."), "success"
+    )
     return redirect(_back_to() or url_for("shift_office.edit", shift_id=shift_id))
 
 
@@ -76,7 +79,14 @@ def delete(shift_id: int) -> ResponseReturnValue:
         form.says = str(refusal)
         shift = shift_or_404(shift_id)
         return _edit_page(shift, ShiftForm(None, as_shown(shift)), form), form.code
-    flash(f"{name}'s shift on {number} is deleted. The changes keep what it was.", "success")
+    flash(
+        _(
+            "%(name)s's shift on %(job)s is deleted. The audit keeps what it was.",
+            name=name,
+            job=number,
+        ),
+        "success",
+    )
     return redirect(_back_to() or url_for("reports.shifts"))
 
 
@@ -113,7 +123,7 @@ def add() -> ResponseReturnValue:
         form.says = str(refusal)
         return _new_page(form), form.code
     if isinstance(shift, Correction):
-        flash(ASKED_INSTEAD, "info")
+        flash(str(ASKED_INSTEAD), "info")
         return redirect(url_for("corrections.queue"))
     return _added(shift)
 
@@ -141,7 +151,15 @@ def _is_the_same(shift: Shift, form: NewShiftForm) -> bool:
 
 
 def _added(shift: Shift) -> ResponseReturnValue:
-    flash(f"{shift.user.name} has a shift on {shift.job.im_number} on {day(_shop_day(shift))}.", "success")
+    flash(
+        _(
+            "%(name)s has a shift on %(job)s on %(day)s.",
+            name=shift.user.name,
+            job=shift.job.im_number,
+            day=day(_shop_day(shift)),
+        ),
+        "success",
+    )
     return redirect(url_for("shift_office.edit", shift_id=shift.id))
 
 
@@ -160,9 +178,19 @@ def problems_in_words(invalid: ValidationError) -> dict[str, str]:
 
 
 def overlap_sentence(other: Shift) -> str:
-    when = f"from {clock(other.started_at)} on {day(_shop_day(other))}"
-    until = f" to {clock(other.ended_at)}" if other.ended_at else ", and that shift is still open"
-    return f"{other.user.name} was on {other.job.im_number} {when}{until}. Two shifts can't overlap."
+    words = {"name": other.user.name, "job": other.job.im_number, "day": day(_shop_day(other))}
+    words["start"] = clock(other.started_at)
+    if other.ended_at is None:
+        return _(
+            "%(name)s has been on %(job)s since %(start)s on %(day)s, and that shift is still open. "
+            "Two shifts can't overlap.",
+            **words,
+        )
+    return _(
+        "%(name)s was on %(job)s on %(day)s from %(start)s to %(end)s. Two shifts can't overlap.",
+        **words,
+        end=clock(other.ended_at),
+    )
 
 
 def _shop_day(shift: Shift) -> date:

@@ -30,6 +30,7 @@ from flask_app.web.parse import row_id, shop_day
 from flask_app.web.presenting import punch_rules, time_rules
 from flask_app.web.punch_words import punched_in, punched_out
 from flask_app.web.shift_forms import PunchForm
+from flask_app.words import _
 
 bp = Blueprint("shifts", __name__)
 
@@ -70,7 +71,7 @@ def _worker() -> User:
     if not request.form.get("user_id") or _number("user_id") == user.id:
         return user
     if not user.is_admin:
-        abort(403, "Only admins can punch in somebody else.")
+        abort(403, _("Only admins can punch in someone else."))
     return user_or_404(_number("user_id"))
 
 
@@ -123,7 +124,7 @@ def _timesheet(first: date, last: date) -> Timesheet[Shift]:
 def _number(field: str) -> int:
     number = row_id(request.form.get(field, ""))
     if number is None:
-        abort(400, "Something in the form is missing. Go back, reload the page and try again.")
+        abort(400, _("Something in the form is missing. Go back, reload the page and try again."))
     return number
 
 

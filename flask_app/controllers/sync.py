@@ -22,6 +22,7 @@ from flask_app.sync.running import RUN_SECONDS
 from flask_app.utils.scheduler_tasks import sync_in_background
 from flask_app.web.access import admin_required, current_user, prefers_json, run_or_404, wants_json
 from flask_app.web.now import now, today
+from flask_app.words import _
 
 bp = Blueprint("sync", __name__)
 
@@ -103,7 +104,7 @@ def process() -> ResponseReturnValue:
         return _answer(503, {"outcome": "not_configured", "message": str(missing)})
     background.join(wait)
     if wait == 0 or background.is_alive():
-        begun = {"outcome": RUNNING, "message": "The sync has begun."}
+        begun = {"outcome": RUNNING, "message": _("The sync has begun.")}
         return _answer(202, begun | _where(background.run_id))
     told = _told(run_or_404(background.run_id), background.result)
     return _answer(200 if told["outcome"] == SUCCEEDED else 502, told)
@@ -129,7 +130,7 @@ def _told(run: SyncRun, result: SyncResult | None = None) -> dict[str, object]:
     skipped = result.skipped if result else run.skips
     return {
         "outcome": "abandoned" if is_lost else run.outcome,
-        "message": "This run gives no sign of life any more. It has changed nothing."
+        "message": _("This run gives no sign of life any more. It has changed nothing.")
         if is_lost
         else run.message,
         "seconds": max(0, int(((run.finished_at or now()) - run.started_at).total_seconds())),

@@ -10,6 +10,7 @@ from flask_app.sync.approved_jobs import SyncNotConfigured, SyncRunning
 from flask_app.utils.scheduler_tasks import sync_in_background
 from flask_app.web.access import admin_required, current_user, hold_or_404, job_or_404
 from flask_app.web.now import now
+from flask_app.words import _, retold
 
 bp = Blueprint("sync_decisions", __name__)
 
@@ -26,7 +27,13 @@ def confirm(hold_id: int) -> ResponseReturnValue:
     try:
         background = sync_in_background(trigger="button", user_id=current_user().id)
     except (SyncRunning, SyncNotConfigured) as reason:
-        flash(f"That is confirmed. The next sync applies it if Dataverse still says so. {reason}", "info")
+        flash(
+            _(
+                "Confirmed. The next sync applies it if Dataverse still says so. %(reason)s",
+                reason=retold(str(reason)),
+            ),
+            "info",
+        )
         return redirect(url_for("sync.index"))
     background.join(_MOMENT)
     if result := background.result:  # else the run's page shows how far it is
@@ -40,7 +47,7 @@ def dismiss(hold_id: int) -> ResponseReturnValue:
     """Keep the jobs as they are as long as Dataverse goes on saying so."""
     hold = hold_or_404(hold_id)
     if _decide(hold, DISMISSED):
-        flash("The jobs stay as they are. Nothing of that is done.", "success")
+        flash(_("The jobs stay as they are."), "success")
     return redirect(url_for("sync.show", run_id=hold.run_id))
 
 
@@ -60,5 +67,5 @@ def leave_closed(job_id: int) -> ResponseReturnValue:
     """A job that is approved again stays closed, and is not listed any more."""
     job = job_or_404(job_id)
     committing(job.stay_closed)
-    flash(f"Job {job.im_number} stays closed.", "success")
+    flash(_("Job %(job)s stays closed.", job=job.im_number), "success")
     return redirect(url_for("sync.index"))

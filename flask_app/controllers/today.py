@@ -21,6 +21,7 @@ from flask_app.web.access import (
 from flask_app.web.now import now, today
 from flask_app.web.presenting import punch_rules, time_rules
 from flask_app.web.punch_words import punched_out
+from flask_app.words import _, ngettext
 
 bp = Blueprint("today", __name__)
 
@@ -47,7 +48,7 @@ def _read() -> Today:
 def dismiss(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     committing(lambda: Dismissal.dismiss(person, today(), by=current_user(), at=now()))
-    flash(f"{person.name} is not expected today.", "success")
+    flash(_("%(name)s is not expected today.", name=person.name), "success")
     return redirect(url_for("today.show"))
 
 
@@ -56,7 +57,7 @@ def dismiss(user_id: int) -> ResponseReturnValue:
 def expect(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     committing(lambda: Dismissal.undo(person, today(), by=current_user(), at=now()))
-    flash(f"{person.name} is expected today after all.", "success")
+    flash(_("%(name)s is expected today after all.", name=person.name), "success")
     return redirect(url_for("today.show"))
 
 
@@ -77,7 +78,7 @@ def punch_out() -> ResponseReturnValue:
     for shift, person in people:
         _send_home(shift, person, out)
     if not shifts:
-        flash("Tick the people who leave first.", "error")
+        flash(_("Select who is leaving first."), "error")
     if out:
         flash(_sentence(out), "success")
     return redirect(local_path(request.form.get("next", "")) or url_for("today.show"))
@@ -99,5 +100,6 @@ def _send_home(shift: Shift, person: User, out: list[str]) -> None:
 
 def _sentence(names: list[str]) -> str:
     if len(names) > 3:
-        return f"{len(names)} people are punched out."
-    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} punched out."
+        return _("%(n)s people are punched out.", n=len(names))
+    told = ", ".join(names)
+    return ngettext("%(names)s is punched out.", "%(names)s are punched out.", len(names), names=told)

@@ -26,11 +26,12 @@ from flask_app.web.parse import shop_day
 from flask_app.web.person_forms import NewPersonForm, PersonForm, RegistrationForm
 from flask_app.web.presenting import clock_rules, punch_rules
 from flask_app.web.sessions import close_session, open_session
+from flask_app.words import _, lazy
 
 bp = Blueprint("users", __name__)
 
-WRONG_LOGIN = "The e-mail or the password is wrong."
-WAITING = "Your account waits for an admin to activate it. Ask in the office."
+WRONG_LOGIN = lazy("Wrong email or password.")
+WAITING = lazy("Waiting for approval. Ask the office.")
 
 
 @bp.get("/")
@@ -76,7 +77,7 @@ def _log_in(email: str, password: str) -> User:
     if user.is_waiting:
         raise RuleViolation(WAITING)
     if not user.is_active:
-        raise RuleViolation("This account has been deactivated. Ask in the office.")
+        raise RuleViolation(_("This account has been deactivated. Ask the office."))
     committing(lambda: LoginAttempt.forget(email))
     return user
 
@@ -84,7 +85,7 @@ def _log_in(email: str, password: str) -> User:
 @bp.get("/register")
 def register() -> ResponseReturnValue:
     if settings().registration == "closed":
-        flash("Accounts are made by an admin here. Ask in the office.", "info")
+        flash(_("Only the office creates accounts here. Ask them."), "info")
         return redirect(url_for("users.login"))
     return render_template("users/register.html", form=RegistrationForm())
 
@@ -103,14 +104,14 @@ def sign_up() -> ResponseReturnValue:
     except ValidationError as invalid:
         form.refuse(invalid)
         return render_template("users/register.html", form=form), form.code
-    flash("Your account is ready. Log in." if opened else WAITING, "success")
+    flash(_("Your account is ready. Log in.") if opened else str(WAITING), "success")
     return redirect(url_for("users.login"))
 
 
 @bp.post("/logout")
 def logout() -> ResponseReturnValue:
     close_session()
-    flash("You're logged out. Your shift goes on if you're on the clock.", "info")
+    flash(_("You're logged out. If you're on the clock, your shift goes on."), "info")
     return redirect(url_for("users.login"))
 
 
@@ -139,7 +140,7 @@ def create() -> ResponseReturnValue:
     except ValidationError as invalid:
         form.refuse(invalid)
         return _form_page(None, form), form.code
-    flash(f"{person.name} can log in now.", "success")
+    flash(_("%(name)s can log in now.", name=person.name), "success")
     return redirect(url_for("users.manage"))
 
 
@@ -164,7 +165,7 @@ def update(user_id: int) -> ResponseReturnValue:
         form.refuse(invalid)
         return _form_page(user_or_404(user_id), form), form.code
     _stay_logged_in(person)
-    flash(f"{person.name} is saved.", "success")
+    flash(_("%(name)s is saved.", name=person.name), "success")
     return redirect(url_for("users.manage"))
 
 
@@ -186,8 +187,10 @@ def new_password(user_id: int) -> ResponseReturnValue:
 def roster(user_id: int) -> ResponseReturnValue:
     person, on = user_or_404(user_id), request.form.get("on") == "yes"
     committing(lambda: people.set_roster(person, on, by=current_user(), at=now()))
-    words = "is on the roster" if on else "is off the roster"
-    flash(f"{person.name} {words}.", "success")
+    if on:
+        flash(_("%(name)s is on the roster.", name=person.name), "success")
+    else:
+        flash(_("%(name)s is removed from the roster.", name=person.name), "success")
     return redirect(url_for("users.manage"))
 
 
@@ -196,7 +199,7 @@ def roster(user_id: int) -> ResponseReturnValue:
 def activate(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     committing(lambda: people.activate(person, by=current_user(), at=now(), today=today()))
-    flash(f"{person.name} can log in now.", "success")
+    flash(_("%(name)s can log in now.", name=person.name), "success")
     return redirect(url_for("users.manage"))
 
 
@@ -212,9 +215,16 @@ def deactivate(user_id: int) -> ResponseReturnValue:
         flash(str(refusal), "error")
     else:
         if ended:
-            flash(f"{person.name} is deactivated and was punched out of {ended.job.im_number}.", "success")
+            flash(
+                _(
+                    "%(name)s is deactivated and was punched out of %(job)s.",
+                    name=person.name,
+                    job=ended.job.im_number,
+                ),
+                "success",
+            )
         else:
-            flash(f"{person.name} is deactivated.", "success")
+            flash(_("%(name)s is deactivated.", name=person.name), "success")
     return redirect(url_for("users.manage"))
 
 

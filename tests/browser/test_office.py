@@ -160,7 +160,7 @@ def test_people_are_put_on_a_job_after_a_look_at_who_is_busy(open_browser, punch
     expect(phone.get_by_text("On 4512 since")).to_be_visible()
     phone.get_by_label("Move at").check()
     phone.get_by_role("button", name="Start these shifts").click()
-    expect(phone.get_by_text("2 people are on 4600 now.")).to_be_visible()
+    expect(phone.get_by_text("2 people are now on 4600.")).to_be_visible()
 
 
 def test_a_report_keeps_its_state_in_its_address(open_browser, punch):

@@ -159,11 +159,11 @@ def test_blanks_around_the_im_number_are_not_part_of_it() -> None:
 @pytest.mark.parametrize(
     ("number", "shown", "reason"),
     [
-        (None, "", "Enter the IM number."),
+        (None, "", "The IM number is missing."),
         ("", "", "The IM number is blank."),
         (" \t\u00a0", " \t\u00a0", "The IM number is blank."),
         ("\u200b\u3164", "\u200b\u3164", "The IM number is blank."),
-        (0, "0", "Enter the IM number."),
+        (0, "0", "The IM number is missing."),
         (1e300, "1e+300", "The IM number is a number too large to be read exactly."),
         (float("nan"), "nan", "The IM number is a number too large to be read exactly."),
         (10**50, "1" + "0" * 49 + "…", "The IM number is longer than 50 characters."),

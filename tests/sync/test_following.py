@@ -245,7 +245,7 @@ def test_a_job_that_comes_back_says_so_in_the_ledger(sync, standin, trigger):
 
 def test_a_row_that_was_mended_in_dataverse_comes_in(sync, standin):
     row = standin.add(imi_imnumber=None, imi_gc="Gilbane")
-    assert sync().skipped[0].reason == "Enter the IM number."
+    assert sync().skipped[0].reason == "The IM number is missing."
     standin.change(row, imi_imnumber="4512")
     assert sync("login").added == 1
     assert Leftover.everything() == []

@@ -108,8 +108,8 @@ def test_a_skipped_row_stands_in_the_ledger_with_its_reason(shop: Flask, standin
 
     result = sync(shop)
 
-    assert [skip.reason for skip in result.skipped] == ["Enter the IM number."]
-    assert skips(shop) == [(row, "", "Enter the IM number.")]
+    assert [skip.reason for skip in result.skipped] == ["The IM number is missing."]
+    assert skips(shop) == [(row, "", "The IM number is missing.")]
     assert runs(shop)[0].skipped == 1
 
 

@@ -151,7 +151,7 @@ def test_holidays_are_added_once_and_taken_away(app, grace):
 def test_the_federal_holidays_are_added_beside_the_shops_own(app, grace):
     grace.post("/admin/rules/holiday", data={"day": "2026-12-25", "name": "Our own Christmas"})
     page = grace.post("/admin/rules/federal", data={"year": "2026"}, follow_redirects=True)
-    assert "10 federal holidays of 2026 are added." in page.text
+    assert "Added 10 federal holidays of 2026." in page.text
     assert ("Our own Christmas" in page.text, "Christmas Day" in page.text) == (True, False)
 
 

@@ -225,8 +225,7 @@ def test_a_batch_is_shown_before_it_is_done(app, log_in, assumed, left_open):
     named = re.findall(r'name="shift" value="([^"]+)"', page)
     done = {"shift": named, "how": "time", "at": "15:00", "reason": "Door log"}
     assert (
-        "2 shifts repaired."
-        in grace.post("/admin/stale_shifts/repair", data=done, follow_redirects=True).text
+        "Fixed 2 shifts." in grace.post("/admin/stale_shifts/repair", data=done, follow_redirects=True).text
     )
     assert shift_of(app, left_open).ended_at == SEVEN - 40 * HOUR
     assert shift_of(app, assumed).assumed_at is None
@@ -272,7 +271,7 @@ def test_what_the_preview_promises_is_done_also_where_the_end_stays(app, log_in,
     assert "Repair 1 shift" in page
     form = {"shift": re.findall(r'name="shift" value="([^"]+)"', page), "how": "assumed", "reason": "Camera"}
     done = grace.post("/admin/stale_shifts/repair", data=form, follow_redirects=True)
-    assert "1 shift repaired." in done.text
+    assert "Fixed 1 shift." in done.text
     assert shift_of(app, assumed).assumed_at is None
 
 

@@ -223,7 +223,7 @@ def test_a_rehearsal_shows_everything_and_changes_nothing(
     assert answer.status_code == 200
     for text in ("4515 Turner", "4512", "Gilbane", "Suffolk", "4513", "It was deleted in Dataverse.", "4514"):
         assert text in page
-    assert "Enter the IM number." in page
+    assert "The IM number is missing." in page
     assert "1 new job came in." in page
     assert whole_database(app) == before
 
@@ -282,7 +282,7 @@ def test_the_command_rehearses_field_by_field_and_changes_nothing(app: Flask, ch
     assert lines[-1].startswith("A sync would say: 1 new job came in.")
     assert lines[-1].endswith("Nothing was changed.")
     assert sum(line.startswith("New: ") for line in lines) == 1
-    assert sum("Enter the IM number." in line for line in lines) == 1
+    assert sum("The IM number is missing." in line for line in lines) == 1
     assert whole_database(app) == before
 
 

@@ -12,7 +12,7 @@ from flask_app.models import LoginAttempt, User, committing, db
 from flask_app.models.login_attempt import PER_ACCOUNT, PER_ADDRESS
 from tests.conftest import NOW, PASSWORD
 
-WRONG = "The e-mail or the password is wrong."
+WRONG = "Wrong email or password."
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_what_is_typed_is_shown_as_text_not_as_html(browser):
 
 
 def test_who_waits_for_approval_is_told_so_but_only_with_the_right_password(browser):
-    assert "waits for an admin" in enter(browser, "zoe@shop.example").text
+    assert "Waiting for approval" in enter(browser, "zoe@shop.example").text
     assert WRONG in enter(browser, "zoe@shop.example", "wrong").text
 
 

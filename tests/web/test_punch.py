@@ -163,7 +163,7 @@ def test_a_race_lost_too_often_is_told_to_the_worker(app, ana, desk, monkeypatch
 def test_a_worker_cannot_punch_in_somebody_else(app, ana, cast, desk):
     answer = punch_in(ana, desk, user_id=cast.luis)
     assert answer.status_code == 403
-    assert "Only admins can punch in somebody else." in answer.text
+    assert "Only admins can punch in someone else." in answer.text
     assert shifts(app) == []
 
 

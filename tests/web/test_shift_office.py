@@ -93,7 +93,7 @@ def test_a_form_that_nobody_touched_keeps_the_seconds(app, log_in, cast, punch):
         ({"start_day": "2026-11-20"}, "can't be longer than 24 hours"),
         (
             {"end_time": "11:30"},
-            "was on 4513 from 11:15 AM on Mon 11/23/2026 to 11:45 AM. Two shifts",
+            "was on 4513 on Mon 11/23/2026 from 11:15 AM to 11:45 AM. Two shifts",
         ),
         ({"note": "x" * 501}, "too long"),
     ],
@@ -175,7 +175,7 @@ def test_who_is_free_starts_and_who_is_busy_is_shown_and_left_alone(app, log_in,
     assert "On 4513 since 11/23/2026 07:02 AM." in words(page)
     assert shifts(app, cast.ana) == []
     answer = grace.post("/admin/assign_shift/start", data=decided(page), follow_redirects=True)
-    assert "1 person is on 4512 now." in answer.text
+    assert "1 person is now on 4512." in answer.text
     assert shifts(app, cast.ana) == [("4512", NOON - 3 * HOUR, None)]
     assert shifts(app, cast.luis) == [("4513", SEVEN, None)]
 
@@ -230,7 +230,7 @@ def test_whoever_punched_since_the_preview_is_left_alone_and_named(app, log_in, 
     ("changes", "says"),
     [
         ({"job": "9999"}, "There is no job 9999."),
-        ({"people": []}, "Tick the people first."),
+        ({"people": []}, "Select the people first."),
         ({"at": "14:00"}, "in the future"),
         ({"day": "2026-11-20"}, "more than a day ago"),
     ],
@@ -266,5 +266,5 @@ def test_one_who_cannot_be_moved_does_not_hide_who_was(app, log_in, cast, jobs):
     form[f"seen-{cast.luis}"] = "somebody else's"
     page = words(grace.post("/admin/assign_shift/start", data=form, follow_redirects=True).text)
     assert "Luis Romero has punched since you looked" in page
-    assert "1 person is on 4512 now." in page
+    assert "1 person is now on 4512." in page
     assert (len(shifts(app, cast.ana)), shifts(app, cast.luis)) == (1, [])

@@ -315,7 +315,7 @@ def test_the_page_tells_runs_and_reasons(grace: FlaskClient, standin: Standin) -
     details = re.search(r"/sync/run/\d+", page)[0]
 
     assert "Grace Whitfield pressed the button" in page
-    assert "Enter the IM number." in grace.get(details).text
+    assert "The IM number is missing." in grace.get(details).text
 
 
 def test_the_progress_of_a_run_can_be_watched(grace: FlaskClient, running: int) -> None:

@@ -190,7 +190,7 @@ def test_a_part_is_only_the_board(log_in, cast, punch):
 
 def test_those_named_are_punched_out_and_nobody_else(app, log_in, cast, punch):
     luis, ana, grace = punch("luis", TEN - HOUR), punch("ana", TEN - HOUR), log_in("grace")
-    assert "Tick the people" in grace.post("/end_of_day", follow_redirects=True).text
+    assert "Select who" in grace.post("/end_of_day", follow_redirects=True).text
     page = grace.post("/end_of_day", data={"shift": [ana, ana, "x", "999999"]}, follow_redirects=True)
     assert "Ana Duarte is punched out." in page.text
     page = grace.post("/end_of_day", data={"shift": [luis], "only": ana}, follow_redirects=True)
