@@ -44,7 +44,9 @@ def test_open_registration_lets_in_at_once(make_app):
 
 def test_closed_registration_takes_nobody_and_says_whom_to_ask(make_app):
     app = make_app(registration="closed")
-    assert "Only the office creates accounts" in app.test_client().get("/register", follow_redirects=True).text
+    assert (
+        "Only the office creates accounts" in app.test_client().get("/register", follow_redirects=True).text
+    )
     assert "Only the office creates accounts" in sign_up(app).text
     assert "/register" not in app.test_client().get("/").text
     assert people(app) == 0
