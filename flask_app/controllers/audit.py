@@ -10,6 +10,7 @@ from flask_app.config import settings
 from flask_app.models import Audit, User
 from flask_app.models.audit import ENTITIES, Wanted
 from flask_app.web.access import admin_required
+from flask_app.web.audit_words import by_day
 from flask_app.web.parse import row_id, shop_day
 from flask_app.words import lazy
 
@@ -32,10 +33,16 @@ WHAT = {
 def index() -> ResponseReturnValue:
     entries = Audit.search(_wanted(), limit=PER_PAGE + 1)
     state: dict[str, Any] = {name: request.args[name] for name in _CARRIED if request.args.get(name)}
+    shown, everybody = entries[:PER_PAGE], User.everybody()
     return render_template(
-        "audit/index.html", entries=entries[:PER_PAGE], more=len(entries) > PER_PAGE, state=state, what=WHAT,
-        people=User.everybody(),
-    )  # fmt: skip
+        "audit/index.html",
+        days=by_day(shown),
+        last=shown[-1].id if len(entries) > PER_PAGE else None,
+        state=state,
+        what=WHAT,
+        admins={one.id: one.name for one in everybody if one.is_admin or str(one.id) == state.get("by")},
+        people={one.id: one.name for one in everybody},
+    )
 
 
 def _wanted() -> Wanted:

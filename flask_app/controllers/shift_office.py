@@ -12,6 +12,7 @@ from flask_app.timeclock import ledger
 from flask_app.timeclock.corrections import add_or_ask, amend_or_ask
 from flask_app.timeclock.ledger import Overlaps
 from flask_app.web.access import acting, admin_required, local_path, shift_or_404
+from flask_app.web.audit_words import told
 from flask_app.web.drafts import draws_again
 from flask_app.web.forms import Overtaken
 from flask_app.web.now import now, today
@@ -205,7 +206,7 @@ def _back_to() -> str | None:
 def _edit_page(shift: Shift, form: ShiftForm, deletion: DeleteShiftForm | None = None) -> str:
     return render_template(
         "shift_office/edit.html", shift=shift, form=form, deletion=deletion or DeleteShiftForm(),
-        entries=Audit.of(SHIFT, shift.id), next=_back_to(),
+        entries=told(Audit.of(SHIFT, shift.id)), next=_back_to(),
     )  # fmt: skip
 
 

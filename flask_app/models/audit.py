@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, event, insert, or_, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+from sqlalchemy.orm.interfaces import ORMOption
 
 from flask_app.models.database import Base, db
 from flask_app.models.errors import ValidationError
@@ -100,15 +101,20 @@ class Audit(Base):
             db.session.connection().execute(_INSERT, list(entries))
 
     @classmethod
+    def _people(cls) -> tuple[ORMOption, ...]:
+        """Who made a change and whose shift or account it is, read along with it."""
+        return joinedload(cls.by), joinedload(cls.person)
+
+    @classmethod
     def of(cls, entity: str, entity_id: int) -> Sequence[Self]:
-        """The changes of one thing with who made them, latest first."""
+        """The changes of one thing with their people, latest first."""
         query = select(cls).where(cls.entity == entity, cls.entity_id == entity_id)
-        return db.session.scalars(query.options(joinedload(cls.by)).order_by(cls.id.desc())).all()
+        return db.session.scalars(query.options(*cls._people()).order_by(cls.id.desc())).all()
 
     @classmethod
     def search(cls, wanted: Wanted, *, limit: int) -> Sequence[Self]:
-        """The changes that are wanted with who made them, latest first."""
-        query = select(cls).options(joinedload(cls.by)).order_by(cls.id.desc()).limit(limit)
+        """The changes that are wanted with their people, latest first."""
+        query = select(cls).options(*cls._people()).order_by(cls.id.desc()).limit(limit)
         query = query.where(cls.is_punch.is_(wanted.punches))
         for column, value in (
             (cls.entity, wanted.entity), (cls.by_id, wanted.by_id), (cls.person_id, wanted.person_id),

@@ -175,6 +175,14 @@ class Shift(Base):
         return db.session.scalars(query).all()
 
     @classmethod
+    def places(cls, ids: Sequence[int]) -> dict[int, tuple[datetime, int]]:
+        """Return start and job's id of those shifts that are there."""
+        if not ids:
+            return {}
+        found = db.session.execute(select(cls.id, cls.started_at, cls.job_id).where(cls.id.in_(set(ids))))
+        return {shift_id: (start, job_id) for shift_id, start, job_id in found}
+
+    @classmethod
     def people_on(cls, jobs: Sequence[Job]) -> dict[int, list[User]]:
         """Map the id of each of `jobs` to who is on it right now, longest first."""
         query = select(cls.job_id, User).join(cls.user).where(_open(), cls.job_id.in_([j.id for j in jobs]))

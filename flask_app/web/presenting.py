@@ -45,7 +45,7 @@ def init_app(app: Flask) -> None:
         day_end=day_end,
         week_end=week_end,
     )
-    for present in (so_far, clock, stamp, stamp_text, day, short_day, hm, hours, iso):
+    for present in (so_far, clock, stamp, day, short_day, hm, hours, iso):
         app.jinja_env.filters[present.__name__] = present
     app.jinja_env.filters.update(weekdays=weekdays, at_minute=at_minute, mark_words=mark_words)
     app.jinja_env.filters["by_job"] = by_job
@@ -60,11 +60,6 @@ def clock(instant: datetime) -> str:
 def stamp(instant: datetime) -> str:
     """11/23/2026 07:02 AM · 23 nov 2026 7:02 AM"""
     return formats.stamp(_local(instant))
-
-
-def stamp_text(text: str) -> str:
-    """An instant as the audit writes it down, 2026-11-23T12:02:00Z, as the shop reads it"""
-    return stamp(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z"))
 
 
 def weekdays(numbers: int) -> str:
