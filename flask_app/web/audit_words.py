@@ -14,7 +14,7 @@ from flask_app.config import settings
 from flask_app.models import Audit, Shift
 from flask_app.models.audit import ADDED, BY_CLOCK, BY_CORRECTION, CHANGED, DELETED, JOB, SHIFT, USER
 from flask_app.web.audit_values import Pair, at, details, differences, instant, value
-from flask_app.words import Words, _, lazy
+from flask_app.words import Words, _, lazy, retold
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Told:
 
     row: Audit
     sentence: Markup
+    reason: str
     details: Sequence[tuple[str, str | None, str | None]]
 
 
@@ -31,7 +32,12 @@ def told(rows: Sequence[Audit]) -> list[Told]:
     changed = [row.entity_id for row in rows if row.entity == SHIFT and row.entity_id is not None]
     shifts = Shift.places(changed)
     return [
-        Told(row, _sentence(row, shifts.get(row.entity_id or 0)), [] if row.is_punch else details(row))
+        Told(
+            row,
+            _sentence(row, shifts.get(row.entity_id or 0)),
+            retold(row.reason),
+            [] if row.is_punch else details(row),
+        )
         for row in rows
     ]
 
@@ -45,7 +51,10 @@ def by_day(rows: Sequence[Audit]) -> list[tuple[date, list[Told]]]:
 
 def _sentence(row: Audit, place: tuple[datetime, int] | None) -> Markup:
     # The sentences are ours, and every value that is put into one is escaped.
-    return Markup(_OF.get(row.entity, _of_setting)(row, place))  # noqa: S704
+    say = _OF.get(row.entity, _of_setting)
+    if row.entity == SHIFT and row.entity_id is None:  # one of the old program's that was set aside
+        say = _of_setting
+    return Markup(say(row, place))  # noqa: S704
 
 
 Place = tuple[datetime, int] | None
@@ -169,6 +178,7 @@ _PAGES = {  # where the settings are changed whose changes are called so
     "Auto clock-out of": "rules.index",
     "Holiday ": "rules.index",
     "Meal rule ": "meals.index",
+    "Old shift ": "old_shifts.index",
     "Hours to Dataverse": "hours_out.index",
     "What a sync held back": "sync.index",
 }
