@@ -141,7 +141,7 @@ def test_what_is_done_to_people_and_rules_is_told(grace, cast, path, form, says)
 )
 def test_changes_are_found_by_what_who_when_and_words(grace, cast, query, luis, ana):
     page = words(grace.get("/admin/audit?" + query.format(**vars_of(cast))).text)
-    assert ("Phone was dead" in page, "from the roster" in page) == (luis, ana)
+    assert ("Phone was dead" in page, "removed Ana D. from the roster" in page) == (luis, ana)
 
 
 def vars_of(cast) -> dict[str, int]:
