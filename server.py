@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 import sys
 from typing import NoReturn
@@ -20,6 +21,7 @@ from flask_app.models.database import PROJECT
 from flask_app.models.outage import outage_sentence
 from flask_app.upkeep import logs
 from flask_app.upkeep.health_door import open_health_door
+from flask_app.upkeep.stopping import end_well, stop_by
 from flask_app.utils.scheduler_tasks import start_scheduler
 from flask_app.warm_up import warm_up
 
@@ -57,16 +59,20 @@ def refuse(reason: str) -> NoReturn:
 
 
 def main() -> None:
+    stop_by(signal.SIGTERM, signal.SIGINT)
     config = read_config()
     # Before anything else: a second demo must not change the passwords of the one that is running.
     with listening(config) as door:
         if not config.demo:
             serve(ready(config), config, door)
             return
-        with demo.running_standin(config) as (demo_config, standin):
-            app = ready(demo_config)
-            show_accounts(demo.fill(app, standin))
-            serve(app, demo_config, door)
+        try:
+            with demo.alone(), demo.running_standin(config) as (demo_config, standin):
+                app = ready(demo_config)
+                show_accounts(demo.fill(app, standin))
+                serve(app, demo_config, door)
+        except demo.DemoRunning as reason:
+            refuse(str(reason))
 
 
 def listening(config: Config) -> socket.socket:
@@ -104,14 +110,19 @@ def show_accounts(accounts: list[demo.Account]) -> None:
 
 
 def serve(app: Flask, config: Config, door: socket.socket) -> None:
-    start_scheduler(app)
-    announce(app)
-    warm_up(app)
+    begin(app)
     if config.health_port:
         open_health_door(config.host, config.health_port, lambda: True)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a crew that punches in at once is no news
     click.echo(f"Island Time is on http://{config.host}:{config.port}  (stop it with Ctrl-C)")
     waitress.serve(app, sockets=[door], threads=8, ident=None, _quiet=True)
+
+
+def begin(app: Flask) -> None:
+    """Do what a process does that serves pages."""
+    end_well(app, start_scheduler(app))
+    announce(app)
+    warm_up(app)
 
 
 def announce(app: Flask) -> None:
@@ -139,9 +150,7 @@ def imported() -> Flask:
             refuse(str(missing))
     app = create_app(config)
     if serves_pages():
-        start_scheduler(app)
-        announce(app)
-        warm_up(app)
+        begin(app)
     return app
 
 

@@ -1,5 +1,6 @@
 """The demo: made-up people and shifts and a Dataverse stand-in; the program runs without any setup."""
 
+import fcntl
 import json
 import os
 import random
@@ -60,6 +61,10 @@ class NoDemo(Exception):
     """The demo's database and stand-in are made by `python server.py`."""
 
 
+class DemoRunning(Exception):
+    """There is one demo at a time in a folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """Someone who can log in to the demo."""
@@ -80,9 +85,25 @@ def known_config(config: Config) -> Config:
 
 
 @contextmanager
+def alone() -> Iterator[None]:
+    """Hold the demo's folder, or raise DemoRunning: a second demo would change the first one's passwords.
+
+    A lock goes with its process, however that ends.
+    """
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DemoRunning(
+                "A demo is running in this folder already. Stop it first, or start this one in a copy."
+            ) from None
+        yield
+
+
+@contextmanager
 def running_standin(config: Config) -> Iterator[tuple[Config, Standin]]:
     """Start the stand-in and yield it with the settings of a demo that uses it."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
     before = dotenv_values(_NOTE)
     # What was approved for an earlier demo is approved still: its jobs are on the board.
     rows = json.loads(_ROWS.read_text()) if _ROWS.exists() else []

@@ -12,7 +12,7 @@ RANKS = {  # the longest beginning that fits a module's name decides; one name h
     "server": 9,
     "flask_app": 8,
     "flask_app.controllers": 7,
-    "flask_app.utils.scheduler_tasks": 7,
+    "flask_app.utils": 7,
     "flask_app.web": 6,
     "flask_app.upkeep": 6,
     "flask_app.sync": 5,
@@ -28,7 +28,7 @@ RANKS = {  # the longest beginning that fits a module's name decides; one name h
     "flask_app.config": 1,
     "flask_app.words": 0,
 }
-ONE_ROOM = ({"flask_app.controllers", "flask_app.utils.scheduler_tasks"},)  # a login starts a sync
+ONE_ROOM = ({"flask_app.controllers", "flask_app.utils"},)  # a login starts a sync
 STRANGERS = ({"flask_app.models", "flask_app.dataverse"},)
 NO_REQUEST = ("flask_app.models", "flask_app.timeclock", "flask_app.reporting", "flask_app.sync")
 CLOCK_EDGES = {  # who may ask flask_app.clock what time it is; everybody else is told

@@ -19,7 +19,7 @@ from flask_app.sync.check import board_step, would_work
 from flask_app.sync.check import check as steps_to_dataverse
 from flask_app.sync.health import timed_tasks
 from flask_app.sync.running import RUN_SECONDS
-from flask_app.utils.scheduler_tasks import sync_in_background
+from flask_app.utils.background_sync import sync_in_background
 from flask_app.web.access import admin_required, current_user, prefers_json, run_or_404, wants_json
 from flask_app.web.now import now, today
 from flask_app.words import _
@@ -102,11 +102,11 @@ def process() -> ResponseReturnValue:
         return _answer(409, {"outcome": RUNNING, "message": str(running), **_where(running.run_id)})
     except SyncNotConfigured as missing:
         return _answer(503, {"outcome": "not_configured", "message": str(missing)})
-    background.join(wait)
-    if wait == 0 or background.is_alive():
+    background.wait(wait)
+    if wait == 0 or (run := run_or_404(background.run_id)).is_running:
         begun = {"outcome": RUNNING, "message": _("The sync has begun.")}
         return _answer(202, begun | _where(background.run_id))
-    told = _told(run_or_404(background.run_id), background.result)
+    told = _told(run, background.result)
     return _answer(200 if told["outcome"] == SUCCEEDED else 502, told)
 
 

@@ -7,7 +7,7 @@ from flask_app.models import SyncHold, committing
 from flask_app.models.errors import RuleViolation
 from flask_app.models.sync_hold import CONFIRMED, DISMISSED
 from flask_app.sync.approved_jobs import SyncNotConfigured, SyncRunning
-from flask_app.utils.scheduler_tasks import sync_in_background
+from flask_app.utils.background_sync import sync_in_background
 from flask_app.web.access import admin_required, current_user, hold_or_404, job_or_404
 from flask_app.web.now import now
 from flask_app.words import _, retold

@@ -11,7 +11,7 @@ from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.models.login_attempt import TooManyAttempts
 from flask_app.models.user import hash_password, password_matches
 from flask_app.timeclock import people
-from flask_app.utils.scheduler_tasks import sync_after_login
+from flask_app.utils.background_sync import sync_after_login
 from flask_app.web.access import (
     admin_required,
     current_user,

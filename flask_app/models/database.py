@@ -128,6 +128,20 @@ def _mysql_engine(url: URL, tls: dict[str, Any], patience: int) -> Engine:
     return engine
 
 
+def empty_write_ahead_log(engine: Engine) -> None:
+    """Write SQLite's log into its file, so that the file alone is the database; for a process that ends.
+
+    Where another process is at work the log stays as it is: that one goes on with it.
+    """
+    if engine.dialect.name == "sqlite":
+        connection = engine.raw_connection()  # SQLAlchemy's own would begin a transaction
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+        engine.dispose()
+
+
 def is_retryable(error: OperationalError) -> bool:
     """Tell whether the same work may succeed if it is run again."""
     code = error.orig.args[0] if error.orig and error.orig.args else None

@@ -16,17 +16,18 @@ from flask_app.dataverse.errors import DataverseClientError
 from flask_app.dataverse.retries import CallStatistics
 from flask_app.dataverse.transport import Deadline
 from flask_app.models import SyncRun, committing
-from flask_app.models.errors import ConcurrentUpdate
+from flask_app.models.errors import Busy, ConcurrentUpdate
 from flask_app.models.sync_run import ABANDONED, FAILED, POLL
 from flask_app.models.task_run import LONGEST_REST
 
 RUN_SECONDS = 600.0  # the longest that one run reads, with all its requests, pages and waits
 BY_ITSELF = ("schedule", POLL, "login")  # these leave Dataverse alone while it wants to rest
 
-_STOPPED = "The program was stopped while this run was under way. It changed nothing."
+_STOPPED = "This run was interrupted: the program was stopped. It changed nothing."
 
 _log = logging.getLogger(__name__)
 _under_way: dict[tuple[int, int], tuple[Flask, "Running"]] = {}  # by process and run: a fork copies this
+_interrupted: set[tuple[int, int]] = set()
 
 
 class SyncRunning(Exception):
@@ -105,17 +106,25 @@ class Running:
             yield
         finally:
             del _under_way[key]
+            _interrupted.discard(key)
 
     def _reading(self) -> dict[str, Any]:
         return {"pages": self.statistics.pages, "rows": self.statistics.rows}
 
 
 @atexit.register
-def _end_what_is_under_way() -> None:
-    for (process, _), (app, run) in list(_under_way.items()):
-        if process == os.getpid():
-            with suppress(SQLAlchemyError), app.app_context():  # else the lease ends it
+def interrupt_runs() -> None:
+    """End the runs that are under way in this process, which is about to end: nothing of them is saved."""
+    for key, (app, run) in list(_under_way.items()):
+        if key[0] == os.getpid() and key not in _interrupted:
+            with suppress(SQLAlchemyError, Busy), app.app_context():  # else the lease ends it
                 committing(lambda: run.finish(outcome=ABANDONED, message=_STOPPED))  # noqa: B023  # run at once
+            _interrupted.add(key)
+
+
+def is_interrupted(run_id: int) -> bool:
+    """Whether a run that is under way in this process has been interrupted by the process's end."""
+    return (os.getpid(), run_id) in _interrupted
 
 
 def take(trigger: str, user_id: int | None, not_within: timedelta | None) -> SyncRun:

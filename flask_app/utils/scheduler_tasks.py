@@ -3,11 +3,9 @@
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from threading import Thread
-from threading import enumerate as running_threads
 from typing import Any
 
 from apscheduler.executors.debug import DebugExecutor
@@ -15,44 +13,24 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy.orm import configure_mappers
 
 from flask_app.clock import utc_now
 from flask_app.config import settings
-from flask_app.models import SyncRun, TaskRun, committing
+from flask_app.models import TaskRun, committing
 from flask_app.models.sync_run import POLL
-from flask_app.sync.approved_jobs import (
-    SyncLost,
-    SyncNotConfigured,
-    SyncResting,
-    SyncResult,
-    SyncRunning,
-    SyncTooSoon,
-    begin_sync,
-    carry_on,
-    give_up,
-    sync_approved_jobs,
-)
 from flask_app.sync.health import CHECK_MINUTES, DAILY_SYNC, daily_is_near, daily_try
 from flask_app.sync.hours_out import send_owed_hours
 from flask_app.timeclock.clock_out import CLOCK_OUT, Outcome, clock_out, due_ends, last_due
+from flask_app.upkeep.task_lines import TaskLine
+from flask_app.utils.timed_sync import BROKE_OFF, Ended, sync_unattended
 
 FIRST_LOOK = timedelta(seconds=3)
 POLLS_KEPT = timedelta(days=2)  # claims of polls; the polls' runs are in the sync's ledger
 _ALIGNED = datetime(2020, 1, 1, tzinfo=UTC)  # from here every process counts its minutes, so that they agree
 
 _log = logging.getLogger(__name__)
-_LOGIN_SYNC = "login-sync"  # the thread's name; one per process is enough
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """How one try of a task ended, in words; one that did not work is tried again, not before a time."""
-
-    sentence: str
-    worked: bool = True
-    next_try_at: datetime | None = None
 
 
 class _ThreadPerTask(DebugExecutor):  # type: ignore[misc]  # APScheduler has no types
@@ -134,7 +112,7 @@ def automated_job_sync(app: Flask) -> None:
         due_at, retry_until = daily_try(now=now)
         if config.syncs and due_at:
             claim = TaskRun.claim(DAILY_SYNC, due_at=due_at, now=now, until=retry_until)
-            _carry_out(claim, lambda: _sync("schedule"))
+            _carry_out(claim, lambda: sync_unattended("schedule"))
 
 
 def automated_poll(app: Flask) -> None:
@@ -151,23 +129,7 @@ def automated_poll(app: Flask) -> None:
         claim = TaskRun.claim(POLL, due_at=due_at, now=now)
         if claim:
             committing(lambda: TaskRun.forget(POLL, before=now - POLLS_KEPT))
-        _carry_out(claim, lambda: _sync(POLL))
-
-
-def _sync(trigger: str, not_within: timedelta | None = None) -> _Ended | None:
-    """Run a sync that nobody waits for; None if another run is in the way, which may be one that died."""
-    try:
-        result = sync_approved_jobs(trigger=trigger, not_within=not_within)
-    except SyncRunning as reason:
-        _log.info("Sync by %s: %s", trigger, reason)
-        return None
-    except SyncResting as rest:
-        return _Ended(str(rest), worked=False, next_try_at=rest.until)
-    except SyncTooSoon:
-        return _Ended("Not needed: a sync began a moment ago.")
-    except (SyncNotConfigured, SyncLost) as reason:
-        return _Ended(str(reason), worked=False)
-    return _Ended(result.message, worked=not result.failed, next_try_at=result.rest_until)
+        _carry_out(claim, lambda: sync_unattended(POLL))
 
 
 def automated_clock_out(app: Flask) -> None:
@@ -186,24 +148,26 @@ def automated_clock_out(app: Flask) -> None:
 def automated_hours_out(app: Flask) -> None:
     """Send the hours that Dataverse is owed. Any number of processes may at once: each row has one sender."""
     with app.app_context():
+        line = TaskLine("hours_out")
         try:
             done = send_owed_hours(now=utc_now())
         except Exception:  # noqa: BLE001  # nobody is there to be told; what is owed stays owed
             _log.exception("Sending hours to Dataverse broke off")
         else:
             if done:
-                _log.log(logging.WARNING if done.trouble else logging.INFO, "Hours out: %s", done.sentence)
+                line.tell(done.sentence, worked=not done.trouble)
 
 
-def _carry_out(claim: TaskRun | None, work: Callable[[], _Ended | None]) -> None:
+def _carry_out(claim: TaskRun | None, work: Callable[[], Ended | None]) -> None:
     """Do what was claimed. Done means that it has worked; what is in the way (None) gives the claim back."""
     if claim is None:
         return
+    line = TaskLine(claim.task)
     try:
         ended = work()
     except Exception:  # noqa: BLE001  # nobody is there to be told: the log and the claim's row are the witnesses
         _log.exception("%s of %s broke off", claim.task, claim.due_at)
-        ended = _Ended("It broke off on our side; the log says why.", worked=False)
+        ended = Ended(BROKE_OFF, worked=False)
     now = utc_now()
     if ended is None:
         committing(lambda: claim.give_back(now=now))
@@ -212,12 +176,12 @@ def _carry_out(claim: TaskRun | None, work: Callable[[], _Ended | None]) -> None
     else:
         committing(lambda: claim.fail(ended.sentence, now=now, next_try_at=ended.next_try_at))
     if ended:
-        _log.log(logging.INFO if ended.worked else logging.WARNING, "%s: %s", claim.task, ended.sentence)
+        line.tell(ended.sentence, worked=ended.worked)
 
 
-def _clock_out(now: datetime) -> _Ended:
+def _clock_out(now: datetime) -> Ended:
     outcome = clock_everybody_out(settings().shop_timezone, now=now)
-    return _Ended(outcome.sentence, worked=not outcome.failed)
+    return Ended(outcome.sentence, worked=not outcome.failed)
 
 
 def clock_everybody_out(zone: tzinfo, *, now: datetime) -> Outcome:
@@ -237,68 +201,3 @@ def _end(shift_id: int, work: Callable[[], bool]) -> bool | None:
     except Exception:  # noqa: BLE001  # whatever it is, it is this one shift's
         _log.exception("Shift %s could not be clocked out", shift_id)
         return None
-
-
-def sync_after_login() -> Thread | None:
-    """Start a sync in the background, if none began within LOGIN_SYNC_MINUTES (0: never at login)."""
-    minutes = settings().login_sync_minutes
-    if not (settings().syncs and minutes) or any(t.name == _LOGIN_SYNC for t in running_threads()):
-        return None
-    thread = Thread(
-        target=_login_job, args=[_this_app(), timedelta(minutes=minutes)], name=_LOGIN_SYNC, daemon=True
-    )
-    thread.start()
-    return thread
-
-
-def _login_job(app: Flask, not_within: timedelta) -> None:
-    with app.app_context():
-        try:
-            ended = _sync("login", not_within)
-        except Exception:  # noqa: BLE001  # nobody is there to be told: the log and the run's row are the witnesses
-            _log.exception("Sync by login broke off")
-        else:
-            if ended:
-                _log.log(
-                    logging.INFO if ended.worked else logging.WARNING, "Sync by login: %s", ended.sentence
-                )
-
-
-class BackgroundSync(Thread):
-    """A run that was begun, carried on in a thread of its own; join() it to wait for its end.
-
-    `result` is there after a run that ended in good order, well or not; else its row says what there is to
-    know.
-    """
-
-    def __init__(self, run: SyncRun) -> None:
-        super().__init__(name=f"sync-{run.id}", daemon=True)
-        self.run_id = run.id
-        self.result: SyncResult | None = None
-        self._begun, self._app = run, _this_app()
-
-    def run(self) -> None:
-        with self._app.app_context():
-            try:
-                self.result = carry_on(self._begun)
-            except SyncLost as lost:
-                _log.warning("Sync %s: %s", self.run_id, lost)
-            except Exception:  # noqa: BLE001  # the row says that it broke off, the log why
-                _log.exception("Sync %s broke off", self.run_id)
-
-
-def sync_in_background(*, trigger: str, user_id: int | None) -> BackgroundSync:
-    """Begin a sync and return at once, with its thread. Raises SyncNotConfigured, SyncRunning."""
-    run = begin_sync(trigger=trigger, user_id=user_id)
-    thread = BackgroundSync(run)
-    try:
-        thread.start()
-    except RuntimeError:  # the system gives no more threads
-        give_up(run)
-        raise
-    return thread
-
-
-def _this_app() -> Flask:
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # a thread outlives the proxy
-    return app

@@ -4,7 +4,7 @@ import logging
 import re
 from uuid import uuid4
 
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Response, g, has_app_context, request
 from prometheus_client import Counter, Histogram
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
@@ -34,7 +34,7 @@ def init_app(app: Flask) -> None:
 
 @event.listens_for(Engine, "before_cursor_execute")
 def _count(*_: object) -> None:
-    if has_request_context():
+    if has_app_context():  # a request's or a task's
         g.statements = g.get("statements", 0) + 1
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from flask_app.clock import utc_now
 from flask_app.models import SyncRun, User, committing, db
-from flask_app.utils.scheduler_tasks import BackgroundSync
+from flask_app.utils.background_sync import BackgroundSync
 from tests.browser.conftest import DESKTOP, PHONE, log_in
 from tests.connected import until
 

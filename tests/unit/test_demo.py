@@ -180,6 +180,17 @@ def test_a_second_demo_on_the_same_port_leaves_the_first_one_alone(demo: Demo) -
     demo.log_in("Admin")
 
 
+def test_a_second_demo_in_the_same_folder_leaves_the_first_ones_passwords_alone(demo: Demo) -> None:
+    second = subprocess.run(
+        [sys.executable, "server.py"],
+        cwd=demo.folder, env=unconfigured(free_port()), capture_output=True, text=True, timeout=PATIENCE,
+    )  # fmt: skip
+
+    assert (second.returncode, second.stdout) == (3, "")
+    assert "A demo is running in this folder already." in second.stderr
+    demo.log_in("Admin")
+
+
 @pytest.fixture
 def stopped(demo: Demo, program: Path, tmp_path: Path) -> Path:
     """A copy of the demo as it is now, that nobody runs."""

@@ -9,30 +9,34 @@ import subprocess
 import sys
 import urllib.request
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
 import pytest
+import time_machine
 
 from flask_app.models.database import PROJECT
 from flask_app.upkeep.logs import JsonFormatter
+from flask_app.utils.scheduler_tasks import automated_clock_out, automated_job_sync
 from flask_app.web.measuring import LOCK_WAITS
 from tests.conftest import PASSWORD
+from tests.connected import connected_quietly
 from tests.servers import free_port
 
 TOKEN = "t" * 16
 
 
-@pytest.fixture
-def lines():
-    """Collect the request log as it would be written."""
+@pytest.fixture(params=["island_time.request"])
+def lines(request):
+    """Collect the request log, or that of the tasks, as it would be written."""
     found: list[dict[str, object]] = []
 
     class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             found.append(json.loads(JsonFormatter().format(record)))
 
-    logger, collector = logging.getLogger("island_time.request"), Collector()
+    logger, collector = logging.getLogger(request.param), Collector()
     logger.addHandler(collector)
     before, logger.disabled = (logger.disabled, logger.level), False
     logger.setLevel(logging.INFO)
@@ -56,6 +60,28 @@ def test_each_request_is_a_line_of_json_without_names_notes_or_searches(log_in, 
     assert punch["ms"] > 0
     told = json.dumps(lines)
     assert not any(word in told for word in ("hinges", "reception", "ana@shop", PASSWORD))
+
+
+@pytest.mark.parametrize("lines", ["island_time.task"], indirect=True)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_each_task_is_a_line_of_json_and_tells_whose_request_started_it(
+    make_app, log_in, cast, standin, lines
+):
+    standin.add(imi_imnumber="4512", imi_scopesummary="Reception desk")
+    app = connected_quietly(make_app, standin)
+    with time_machine.travel(datetime(2026, 11, 23, 23, 30, tzinfo=UTC), tick=True):
+        automated_clock_out(app)
+        automated_job_sync(app)
+    sent = {"X-Request-Id": "Root=1-abc", "Accept": "application/json"}
+    log_in("grace", app).post("/api/process-approved-jobs?wait=60", headers=sent)
+    clock_out, daily, button = lines
+    assert [line["task"] for line in lines] == ["auto_clock_out", "daily_sync", "button_sync"]
+    assert (button["user"], button["request"]) == (cast.grace, "Root=1-abc")
+    assert len({clock_out["request"], daily["request"]}) == 2
+    for line in lines:
+        assert (line["worked"], line["ms"] > 0, 0 < line["sql"] < 200) == (True, True, True)
+    told = json.dumps(lines)
+    assert not any(word in told for word in ("Reception", "@shop", PASSWORD, standin.client_secret))
 
 
 def test_an_answer_names_its_request_and_a_strange_id_is_replaced(app):

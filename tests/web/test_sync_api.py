@@ -17,7 +17,7 @@ from flask_app.models import SyncRun, committing
 from flask_app.models.sync_run import ABANDONED, FAILED, LEASE, RUNNING, SUCCEEDED
 from flask_app.standin import Standin
 from flask_app.sync.running import RUN_SECONDS
-from flask_app.utils.scheduler_tasks import BackgroundSync
+from flask_app.utils.background_sync import BackgroundSync
 from tests.connected import PATIENCE, connect, ledger, numbers, runs, until
 
 AT_ONCE = "/api/process-approved-jobs"
@@ -218,7 +218,7 @@ def test_who_waits_waits_no_longer_than_asked_for(
     grace: FlaskClient, app: Flask, silent: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(BackgroundSync, "join", lambda thread, seconds: waited.append(seconds))
+    monkeypatch.setattr(BackgroundSync, "wait", lambda thread, seconds: waited.append(seconds))
 
     codes = [grace.post(f"{AT_ONCE}?wait={seconds}").status_code for seconds in (7, 1)]
 
@@ -230,7 +230,7 @@ def test_nobody_waits_longer_than_a_run_can_last(
     grace: FlaskClient, silent: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(BackgroundSync, "join", lambda thread, seconds: waited.append(seconds))
+    monkeypatch.setattr(BackgroundSync, "wait", lambda thread, seconds: waited.append(seconds))
 
     assert grace.post(f"{AT_ONCE}?wait=99999").status_code == 202
     assert waited == [RUN_SECONDS]
