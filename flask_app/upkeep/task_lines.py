@@ -1,4 +1,4 @@
-"""A line of the log for each task that nobody waits for: what, for whom, how it ended, how long, how much SQL."""
+"""A line of the log for each task that nobody waits for: what, for whom, how it ended, time, SQL."""
 
 import logging
 from uuid import uuid4

@@ -11,11 +11,11 @@ from uuid import uuid4
 
 import urllib3
 from flask import Flask, session
-from flask_wtf.csrf import generate_csrf
 from sqlalchemy import Engine, text
 
 from flask_app.clock import utc_now
 from flask_app.models import User, db
+from flask_app.web.csrf import masked_token
 from flask_app.web.sessions import open_session
 
 
@@ -177,7 +177,7 @@ def logged_in(app: Flask, person: int) -> tuple[str, str]:
     with app.test_request_context():
         user = db.session.get_one(User, person)
         open_session(user, now=utc_now())
-        token = generate_csrf()
+        token = masked_token()
         serializer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
         return serializer.dumps(dict(session)), token
 

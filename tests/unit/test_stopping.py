@@ -99,7 +99,8 @@ def test_gunicorns_stop_interrupts_the_sync_that_a_request_waits_for_and_answers
         until(lambda: says(port, "/healthz") or server.poll() is not None)
         pressing = Thread(target=lambda: answers.append(press(shop, cast.grace, port)))
         pressing.start()
-        until(lambda: is_read(standin) or server.poll() is not None)
+        until(lambda: is_read(standin) or answers or server.poll() is not None)
+        assert not answers, answers[0].text
         server.send_signal(signal.SIGTERM)
         assert server.wait(PATIENCE / 3) == 0, log.read_text()
         pressing.join(PATIENCE)

@@ -73,7 +73,9 @@ def test_each_task_is_a_line_of_json_and_tells_whose_request_started_it(
         automated_clock_out(app)
         automated_job_sync(app)
     sent = {"X-Request-Id": "Root=1-abc", "Accept": "application/json"}
-    log_in("grace", app).post("/api/process-approved-jobs?wait=60", headers=sent)
+    grace = app.test_client()
+    grace.post("/login", data={"email": "grace@shop.example", "password": PASSWORD})
+    grace.post("/api/process-approved-jobs?wait=60", headers=sent)
     clock_out, daily, button = lines
     assert [line["task"] for line in lines] == ["auto_clock_out", "daily_sync", "button_sync"]
     assert (button["user"], button["request"]) == (cast.grace, "Root=1-abc")
