@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # `make test COVERAGE=1` also measures branches and fails below the limit in pyproject.toml.
 COVERAGE ?=
+# `make test EXAMPLES=20` lets the property tests draw twenty times as many examples, others at each start.
+export EXAMPLES ?= 1
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal $(if $(COVERAGE),--cov)
 
 .PHONY: run test check fmt messages clean help

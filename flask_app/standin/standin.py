@@ -118,7 +118,7 @@ class Standin:
         self._server.application = self._answer
         self._server.area_of = self._area_of
         # A short poll, because shutdown() waits for the accept loop to look up.
-        self._accepting = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._accepting = threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True)
         self._accepting.start()
         self.webhooks.start()
         return self

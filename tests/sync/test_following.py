@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -22,6 +22,7 @@ from flask_app.standin.clock import as_text, from_text
 from flask_app.sync.approved_jobs import rehearse, sync_approved_jobs
 from flask_app.sync.decision import TAKEN
 from tests.conftest import NOW, dataverse_settings
+from tests.examples import examples
 from tests.shop import punch_in
 
 NOT_APPROVED, APPROVED = 826130002, 826130004
@@ -461,7 +462,7 @@ TWO = [("add", "1", "x"), ("add", "2", "y"), SYNC, ("work", "1", None), ("work",
 SWAPPED = [*TWO, ("swap", 0, 1), SYNC]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(10)
 @example(history=ONE_WAITS)
 @example(history=[*SWAPPED, ("follow", "1", None), SYNC, ("table again", None, None)])
 @example(history=[*SWAPPED, ("table again", None, None), SYNC, ("follow", "2", None)])

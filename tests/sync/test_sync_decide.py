@@ -3,7 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_app.dataverse.service import DataverseJob
@@ -13,6 +13,7 @@ from flask_app.models.sync_hold import CONFIRMED, DISMISSED, GONE, OPEN
 from flask_app.sync.decision import RENUMBERED, TAKEN, TOO_LONG, Decision, decide
 from flask_app.sync.following import JobState
 from flask_app.sync.holding import BLANK, KINDS, Standing, hold_back
+from tests.examples import examples
 
 # Few ids and few numbers, so that they meet: twins by case, changed numbers, jobs whose row has gone.
 IDS = [f"row-{number}" for number in range(6)]
@@ -74,7 +75,7 @@ def born(decision: Decision) -> list[JobState]:
     ]  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None)
+@examples(60)
 @property_of_decisions
 def test_every_row_has_exactly_one_fate(rows, gone, shop):
     decision, after = decided(rows, gone, shop)
@@ -87,7 +88,7 @@ def test_every_row_has_exactly_one_fate(rows, gone, shop):
     assert all(reason.endswith(".") for _, reason in decision.left_out)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(60)
 @property_of_decisions
 def test_what_is_new_can_be_inserted(rows, gone, shop):
     decision, after = decided(rows, gone, shop)
@@ -99,7 +100,7 @@ def test_what_is_new_can_be_inserted(rows, gone, shop):
     assert len(set(linked)) == len(linked)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(60)
 @property_of_decisions
 def test_the_same_answer_again_changes_nothing(rows, gone, shop):
     first, after = decided(rows, gone, shop)
@@ -109,7 +110,7 @@ def test_the_same_answer_again_changes_nothing(rows, gone, shop):
     assert then == [*after, *born(first)]
 
 
-@settings(max_examples=80, deadline=None)
+@examples(60)
 @property_of_decisions
 def test_no_order_matters(rows, gone, shop):
     decision, after = decided(rows, gone, shop)
@@ -118,7 +119,7 @@ def test_no_order_matters(rows, gone, shop):
     assert sorted(after_again, key=lambda job: job.id) == sorted(after, key=lambda job: job.id)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(60)
 @property_of_decisions
 def test_numbers_and_what_is_the_shops_own_stay(rows, gone, shop):
     _, after = decided(rows, gone, shop)
@@ -129,7 +130,7 @@ def test_numbers_and_what_is_the_shops_own_stay(rows, gone, shop):
         )
 
 
-@settings(max_examples=80, deadline=None)
+@examples(60)
 @property_of_decisions
 def test_a_followed_job_says_what_dataverse_says(rows, gone, shop):
     _, after = decided(rows, gone, shop)
@@ -145,7 +146,7 @@ def test_a_followed_job_says_what_dataverse_says(rows, gone, shop):
             assert job.upstream_state == APPROVED
 
 
-@settings(max_examples=80, deadline=None)
+@examples(60)
 @property_of_decisions
 def test_only_jobs_that_changed_are_written(rows, gone, shop):
     decision, after = decided(rows, gone, shop)
@@ -154,7 +155,7 @@ def test_only_jobs_that_changed_are_written(rows, gone, shop):
     assert {change.job_id for change in decision.changes} <= changed
 
 
-@settings(max_examples=200, deadline=None)
+@examples(100)
 @property_of_decisions
 def test_no_job_of_an_approved_row_is_called_not_approved(rows, gone, shop):
     decision, after = decided(rows, gone, shop)
@@ -164,7 +165,7 @@ def test_no_job_of_an_approved_row_is_called_not_approved(rows, gone, shop):
     assert {job.dataverse_id for job in decision.gone} <= gone.keys() - approved
 
 
-@settings(max_examples=200, deadline=None)
+@examples(100)
 @property_of_decisions
 def test_a_row_that_was_deleted_and_made_again_keeps_its_job(rows, gone, shop):
     """No row comes in as a new job while the job that its number was lost from has just been left alone."""
@@ -175,7 +176,7 @@ def test_a_row_that_was_deleted_and_made_again_keeps_its_job(rows, gone, shop):
             assert im_key(job.dataverse_says.get("im_number", job.im_number)) not in made
 
 
-@settings(max_examples=80, deadline=None)
+@examples(60)
 @property_of_decisions
 def test_a_job_that_comes_back_is_told_once(rows, gone, shop):
     decision, after = decided(rows, gone, shop)
@@ -187,7 +188,7 @@ def test_a_job_that_comes_back_is_told_once(rows, gone, shop):
     assert sorted((change.job_id, change.old) for change in decision.returned) == back
 
 
-@settings(max_examples=200, deadline=None)
+@examples(100)
 @property_of_decisions
 def test_a_row_is_left_out_for_a_reason_that_is_true(rows, gone, shop):
     decision, after = decided(rows, gone, shop)
@@ -209,7 +210,7 @@ said_before = st.dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(80)
 @given(answers(), gone, shops(), said_before, st.integers(0, 12), st.sets(st.sampled_from(FOLLOWED)))
 def test_no_more_than_was_confirmed_is_done_of_what_is_too_much(
     monkeypatch, rows, gone, shop, before, followed, empty

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
@@ -17,6 +17,7 @@ from flask_app.timeclock.clock_out import BY_ITSELF
 from flask_app.timeclock.ledger import Actor, Changed, Overlaps
 from flask_app.timeclock.shift_rows import CHANGED_MEANWHILE
 from tests.conftest import NOW
+from tests.examples import examples
 from tests.shop import punch_in, punch_out
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -273,7 +274,7 @@ def do(shop, mine, what, start, length, which) -> None:
         committing(lambda: ledger.delete(gone, by=Actor(shop[1]), at=NOW, reason="Not so"))
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(15)
 @given(steps=steps)
 def test_whatever_is_done_nobody_is_in_two_places_and_the_audit_tells_it_all(shop, steps):
     db.session.execute(Shift.__table__.delete())

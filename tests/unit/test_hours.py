@@ -6,7 +6,7 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
@@ -15,6 +15,7 @@ from flask_app.models import Job, Shift, User, db
 from flask_app.reporting.hours import PersonDay, Selection, read_person_days, timesheet_of
 from flask_app.reporting.timesheet import MealRule, TimeRules, Timesheet
 from tests.conftest import NOW
+from tests.examples import examples
 
 NEW_YORK = ZoneInfo("America/New_York")
 BEGIN = datetime(2026, 10, 30, 4, 0, tzinfo=UTC)  # New York's night of 25 hours is two days later
@@ -65,7 +66,7 @@ def by_hand(shifts, selection: Selection, rule: TimeRules, now: datetime) -> lis
     return found
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(25)
 @given(drawn=shift_lists, rule=rules, first=st.integers(0, 8), days=st.integers(0, 8))
 def test_sql_and_python_agree_on_every_persons_days(shop, drawn, rule, first, days):
     people, job = shop
@@ -93,7 +94,7 @@ def changed_days(name: str) -> list[date]:
     return found
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(25)
 @given(name=st.sampled_from(sorted(available_timezones())), nth=st.integers(0, 80), drawn=shift_lists)
 @example(name="America/Havana", nth=-1, drawn=[(79200, 3600, 0), (86340, 60, 1), (90000, 7200, 2)])
 @example(name="Asia/Beirut", nth=-1, drawn=[(82800, 3600, 0), (86400, 60, 1), (90000, 7200, 2)])

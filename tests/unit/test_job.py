@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_app.models import Job, User, committing, db
@@ -11,6 +11,7 @@ from flask_app.models.errors import ConcurrentUpdate, ValidationError
 from flask_app.models.job import ACTIVE, INACTIVE, JobPage
 from flask_app.sync.following import insert_jobs
 from tests.conftest import NOW, Cast, synced_job
+from tests.examples import examples
 
 pytestmark = pytest.mark.usefixtures("app_context")
 
@@ -203,7 +204,7 @@ def test_inserting_a_number_that_is_there_is_a_race_lost_and_inserts_nothing():
     assert board().total == 1
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(40)
 @given(search=st.text(max_size=60))
 def test_any_search_is_answered(search):
     assert board(search).total == 0

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -16,6 +16,7 @@ from flask_app.reporting.timesheet import TimeRules, Timesheet, worked_minutes
 from flask_app.timeclock import ledger
 from flask_app.timeclock.ledger import Actor, Unchanged
 from tests.conftest import NOW
+from tests.examples import examples
 from tests.shop import RULES, punch_in, punch_out
 
 BEGIN = (NOW - timedelta(hours=20)).replace(second=0)
@@ -69,7 +70,7 @@ def shown():
     return sorted((to_minute(row.started_at), to_minute(row.ended_at)) for row in rows)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(15)
 @given(pairs=punches, changes=typed)
 def test_typed_shifts_fit_beside_punched_ones_by_the_minutes_that_are_shown(shop, pairs, changes):
     db.session.execute(Shift.__table__.delete())
@@ -86,7 +87,7 @@ def test_typed_shifts_fit_beside_punched_ones_by_the_minutes_that_are_shown(shop
     assert sheet.minutes == sum(worked_minutes(start, end) for start, end in mine)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(15)
 @given(start=st.integers(0, 59), end=st.integers(0, 59), minutes=st.integers(0, 3))
 def test_what_a_form_shows_sent_back_untouched_changes_nothing(shop, start, end, minutes):
     ana, grace, job = shop

@@ -7,13 +7,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select, type_coerce
 
 from flask_app.models.database import make_engine
 from flask_app.models.types import UtcDateTime, clock_minutes
 from flask_app.reporting.timesheet import MealRule, TimeRules, Timesheet, worked_minutes
+from tests.examples import examples
 
 NEW_YORK = ZoneInfo("America/New_York")
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
@@ -128,7 +129,7 @@ def connection(database_url: str) -> Iterator[Connection]:
     engine.dispose()
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(40)
 @given(start=instants, length=st.integers(0, 40 * 24 * 3600))
 @example(start=utc(2026, 3, 8, 6, 59, 59), length=1)
 @example(start=utc(1999, 12, 31, 23, 59, 59), length=61)

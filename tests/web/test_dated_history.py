@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
 
@@ -37,6 +37,7 @@ from flask_app.reporting.utilization_report import quarterly_report
 from flask_app.timeclock import people
 from tests.conftest import PASSWORD
 from tests.connected import words
+from tests.examples import examples
 from tests.shop import RULES as PUNCH_RULES
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -108,7 +109,7 @@ def sums(report, label: str) -> Counter[str]:
     return +found
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(10)
 @given(shifts=drawn_shifts, ana=moves, luis=moves)
 @example(
     shifts=[(4 * 86400, 32400, 0), (5 * 86400, 32400, 0)], ana={date(2026, 11, 3): "PAINT_SHOP"}, luis={}
@@ -142,7 +143,7 @@ def test_every_sum_by_department_is_of_the_days_on_which_people_were_in_it(shop,
         assert sums(quarterly_report(chosen, RULES, **how), "Total Hours") == mine
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(10)
 @given(shifts=drawn_shifts, ana=moves)
 def test_shifts_sorted_by_department_stand_by_the_department_of_their_day(shop, shifts, ana):
     history(shop, shifts, (ana, {}))

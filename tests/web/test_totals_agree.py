@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import openpyxl
 import pytest
 import time_machine
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
@@ -26,6 +26,7 @@ from flask_app.reporting.shifts_report import Wanted, shifts_report
 from flask_app.reporting.timesheet import MealRule, TimeRules, Timesheet
 from flask_app.reporting.utilization_report import quarterly_report
 from flask_app.web.exports import as_csv, as_xlsx
+from tests.examples import examples
 
 NEW_YORK = ZoneInfo("America/New_York")
 BEGIN = datetime(2026, 10, 29, 4, 0, tzinfo=UTC)  # the night of 25 hours comes three days later
@@ -64,7 +65,7 @@ def punched(shop, drawn) -> list[Shift]:
     return list(db.session.scalars(select(Shift).execution_options(populate_existing=True)))
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(12)
 @given(drawn=drawn_shifts, rule=rules)
 def test_every_report_tells_what_the_timesheet_tells(app_context, shop, drawn, rule):
     people, jobs = shop
@@ -116,7 +117,7 @@ def total(report, label: str) -> int:
     return report.sections[0].totals[place(report, label)]
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(12)
 @given(drawn=drawn_shifts, rule=rules, assumed=st.sets(st.integers(0, 8)))
 def test_every_sum_tells_how_much_of_it_is_open_or_assumed(app_context, shop, drawn, rule, assumed):
     shifts = punched(shop, drawn)
@@ -215,7 +216,7 @@ def test_the_lines_of_a_csv_read_back_are_those_of_the_workbook(app, shop, log_i
         assert [line[name] for name in texts] == [row[name] or "" for name in texts]
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(8)
 @given(drawn=drawn_shifts, rule=rules, note=st.text(max_size=20), sort=st.sampled_from(["-start", "person"]))
 def test_files_read_back_are_the_table_that_the_page_shows(app, shop, drawn, rule, note, sort):
     with app.test_request_context():
