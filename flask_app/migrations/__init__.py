@@ -163,16 +163,34 @@ def _refuse_foreign(connection: Connection) -> None:
     if not applied and tables & {"users", "jobs", "shifts"}:
         if _is_our_beginning(tables):
             return
-        raise ForeignDatabase(
-            "This database already holds tables named users, jobs or shifts that Island Time did not make, "
-            "such as the old program's. It has been left alone. Point DATABASE_URL at an empty database, "
-            "then move the old one in: flask --app server adopt --from mysql+pymysql://user:password@host/man_hours"
-        )
+        raise ForeignDatabase(_of_the_old_program(connection, tables) or _FOREIGN)
     if not applied <= {step.revision for step in _steps().walk_revisions()}:
         raise ForeignDatabase(
             "This database was set up by another program, or by a newer Island Time than this one. "
             "It has been left alone. Point DATABASE_URL at another database, or run the newer version."
         )
+
+
+def _of_the_old_program(connection: Connection, tables: set[str]) -> str:
+    """Say that this is the old program's database and how to move it in; "" if it isn't."""
+    if not {"users", "jobs", "shifts"} <= tables:
+        return ""
+    columns = {column["name"] for column in inspect(connection).get_columns("jobs")}
+    if not {"im_number", "job_scope", "estimated_hours"} <= columns:
+        return ""
+    url = connection.engine.url
+    where = url.set(username="user", password="password", query={}).render_as_string(hide_password=False)  # noqa: S106
+    return (
+        f"DATABASE_URL points at the old program's database, {url.database}. It has been left alone. Point "
+        "DATABASE_URL at an empty database, then move the old one in, which only reads it: "
+        f"flask --app server adopt --from {where}"
+    )
+
+
+_FOREIGN = (
+    "This database already holds tables named users, jobs or shifts that Island Time did not make. "
+    "It has been left alone. Point DATABASE_URL at an empty database."
+)
 
 
 def _is_our_beginning(tables: set[str]) -> bool:

@@ -8,14 +8,17 @@ import bcrypt
 import pytest
 from sqlalchemy import select, text
 
-from flask_app.adopt import adoption
+from flask_app.adopt import adoption, set_aside
 from flask_app.adopt.report import RULES
 from flask_app.adopt.source import OldDatabase
 from flask_app.adopt.target import write_shifts
 from flask_app.clock import utc_now
 from flask_app.models import AdoptedRow, Audit, Dismissal, Job, Shift, User, committing, db
 from flask_app.models.database import make_engine
+from flask_app.sync.approved_jobs import sync_approved_jobs
+from flask_app.timeclock.entries import Actor
 from tests.adopt.old_shop import OldShop, job, person, shift
+from tests.conftest import dataverse_settings
 
 
 @pytest.fixture
@@ -256,6 +259,59 @@ def test_an_address_that_does_not_work_is_one_sentence_without_the_password(app,
 def test_our_own_database_is_not_taken_for_the_old_one(app, mariadb_url, tmp_path):
     result = app.test_cli_runner().invoke(args=["adopt", "--from", mariadb_url, "--report", str(tmp_path)])
     assert "This is a database of Island Time" in result.output
+
+
+def test_database_url_at_the_old_database_says_so_and_gives_the_command(make_app, old_shop, old_url):
+    result = make_app(database_url=old_url).test_cli_runner().invoke(args=["db", "upgrade"])
+    place = old_url.replace("root@", "user:password@")
+    assert result.exit_code == 1
+    assert "DATABASE_URL points at the old program's database" in result.output
+    assert f"flask --app server adopt --from {place}" in result.output
+
+
+def test_the_first_sync_links_what_moved_in_and_hours_stay(make_app, old_shop, old_url, standin, tmp_path):
+    old_shop.add("users", [person(1)])
+    old_shop.add("jobs", [job(1, im_number=" 4512"), job(2, im_number="4513")])
+    old_shop.add("shifts", [shift(1, local(2026, 1, 5, 7, 0), local(2026, 1, 5, 8, 0))])
+    row = standin.add(imi_imnumber="4512", imi_gc="Gilbane", imi_scopesummary="Reception desk")
+    app = make_app(dataverse=dataverse_settings(standin))
+    arguments = ["adopt", "--from", old_url, "--report", str(tmp_path)]
+    assert app.test_cli_runner().invoke(args=arguments).exit_code == 0
+    with app.app_context():
+        result = sync_approved_jobs(trigger="command")
+        assert (result.added, result.linked) == (0, 1)
+        assert (here(Job, 1).dataverse_id, here(Job, 2).dataverse_id) == (row, None)
+        assert (here(Shift, 1).job_id, here(Job, 1).estimated_hours) == (1, 40)
+
+
+def test_a_date_that_no_zone_can_move_is_set_aside(app, old_shop, adopt):
+    old_shop.add("users", [person(1)])
+    old_shop.add("jobs", [job(1)])
+    never = local(9999, 12, 31, 23, 59, 59)
+    old_shop.add("shifts", [shift(1, local(2026, 1, 5, 7, 0), never), shift(2, never, None)])
+    _, rows = adopt()
+    assert [rows["shifts", n]["rules"] for n in (1, 2)] == ["impossible_date", "impossible_date"]
+
+
+def test_what_an_admin_settled_stays_settled_and_the_rest_is_told_anew(app, cast, old_shop, adopt):
+    old_shop.add("users", [person(51)])
+    old_shop.add("jobs", [job(1, user_id=51)])
+    wrong = (local(2026, 1, 5, 9, 0), local(2026, 1, 5, 8, 0))
+    old_shop.add("shifts", [shift(n, *wrong, user_id=51) for n in (1, 2, 3)])
+    adopt()
+    with app.app_context():
+        grace = Actor(here(User, cast.grace))
+        start = datetime(2026, 1, 5, 14, 0, tzinfo=UTC)
+        how: dict[str, Any] = {"by": grace, "at": utc_now(), "reason": "He was there"}
+        made = committing(lambda: set_aside.repair(1, here(User, 51), here(Job, 1), start, start, **how)).id
+        committing(lambda: set_aside.dismiss(2, **how))
+    old_shop.run("UPDATE shifts SET updated_at = '2026-01-05 10:00:00' WHERE id = 3")
+    _, rows = adopt()
+    assert [rows["shifts", n]["done"] for n in (1, 2, 3)] == ["kept", "kept", "added"]
+    with app.app_context():
+        assert here(Shift, made).started_at == start
+        assert AdoptedRow.waiting_count() == 0
+        assert here(AdoptedRow, ("shifts", 1)).new_id == made
 
 
 def test_a_killed_adoption_is_finished_by_the_next_one(app, old_shop, adopt, monkeypatch):
