@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from time import monotonic
 
 __all__ = [
-    "at_minute", "comes_twice", "day_bounds", "day_of", "instant_of", "last_time_of_day", "monotonic",
-    "next_time_of_day", "to_minute", "utc_now", "week_start",
+    "at_minute", "comes_twice", "day_bounds", "day_of", "from_stamp", "instant_of", "last_time_of_day",
+    "monotonic", "next_time_of_day", "to_minute", "utc_now", "week_start",
 ]  # fmt: skip
 
 
@@ -16,6 +16,11 @@ def utc_now() -> datetime:
     as 7:00:01, after the instant that the page has already shown.
     """
     return datetime.now(UTC).replace(microsecond=0)
+
+
+def from_stamp(seconds: int) -> datetime:
+    """Return the instant that is so many seconds after the beginning of 1970."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def to_minute(instant: datetime) -> datetime:

@@ -14,6 +14,7 @@ from flask_app.reporting.hours import timesheet_of
 from flask_app.reporting.timesheet import Timesheet
 from flask_app.timeclock import ledger
 from flask_app.timeclock.clock_out import unconfirmed
+from flask_app.web import undo
 from flask_app.web.access import (
     acting,
     current_user,
@@ -61,7 +62,7 @@ def create() -> ResponseReturnValue:
     except RuleViolation as refusal:
         form.says = str(refusal)
         return job_page(job_or_404(job_id), form), form.code
-    flash(punched_in(done, worker), "success")
+    undo.says(punched_in(done, worker), undo=undo.of_punch(done))
     return redirect(_back())
 
 
@@ -81,12 +82,17 @@ def _worker() -> User:
 def punch_out(shift_id: int) -> ResponseReturnValue:
     shift = own_shift_or_403(shift_id)
     worker, by, at, rules = shift.user, acting(), now(), punch_rules()
+    sure = "sure" in request.form or worker.id != current_user().id
     try:
-        done = committing(lambda: ledger.punch_out(shift, by=by, at=at, rules=rules))
+        done = committing(lambda: ledger.punch_out(shift, by=by, at=at, rules=rules, sure=sure))
+    except ledger.TooSoon as question:
+        undo.asks(str(question), shift_id)
+        return redirect(_back())
     except RuleViolation as refusal:
         flash(str(refusal), "error")
         return redirect(_back())
-    flash(punched_out(done, worker), "success" if isinstance(done, ledger.PunchedOut) else "info")
+    offer = undo.of_punch(done)
+    undo.says(punched_out(done, worker), undo=offer, category="success" if offer else "info")
     return redirect(_back())
 
 

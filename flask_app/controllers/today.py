@@ -9,6 +9,7 @@ from flask_app.models import Dismissal, Shift, User, committing
 from flask_app.models.errors import RuleViolation
 from flask_app.reporting.today import Today, read_today
 from flask_app.timeclock import ledger
+from flask_app.web import undo
 from flask_app.web.access import (
     acting,
     admin_required,
@@ -48,7 +49,8 @@ def _read() -> Today:
 def dismiss(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     committing(lambda: Dismissal.dismiss(person, today(), by=current_user(), at=now()))
-    flash(_("%(name)s is not expected today.", name=person.name), "success")
+    words = _("%(name)s is not expected today.", name=person.name)
+    undo.says(words, undo=undo.of_account(person.id))
     return redirect(url_for("today.show"))
 
 
@@ -74,17 +76,17 @@ def punch_out() -> ResponseReturnValue:
     named = request.form.getlist("only") or request.form.getlist("shift")
     shifts = [shift for number in dict.fromkeys(named) if (shift := shift_or_none(number))]
     people = [(shift, shift.user) for shift in shifts]
-    out: list[str] = []
+    out: dict[int, str] = {}
     for shift, person in people:
         _send_home(shift, person, out)
     if not shifts:
         flash(_("Select who is leaving first."), "error")
     if out:
-        flash(_sentence(out), "success")
+        undo.says(_sentence(list(out.values())), undo=undo.of_ends(list(out)))
     return redirect(local_path(request.form.get("next", "")) or url_for("today.show"))
 
 
-def _send_home(shift: Shift, person: User, out: list[str]) -> None:
+def _send_home(shift: Shift, person: User, out: dict[int, str]) -> None:
     """Punch somebody out: the ordinary case is told together with the others, every other by itself."""
     by, at, rules, name = acting(), now(), punch_rules(), person.name
     try:
@@ -93,7 +95,7 @@ def _send_home(shift: Shift, person: User, out: list[str]) -> None:
         flash(f"{name}: {refusal}", "error")
         return
     if isinstance(done, ledger.PunchedOut) and not done.shift.assumed_at:
-        out.append(name)
+        out[done.shift.id] = name
     else:
         flash(punched_out(done, person), "info")
 

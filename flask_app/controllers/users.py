@@ -12,6 +12,7 @@ from flask_app.models.login_attempt import TooManyAttempts
 from flask_app.models.user import hash_password, password_matches
 from flask_app.timeclock import people
 from flask_app.utils.background_sync import sync_after_login
+from flask_app.web import undo
 from flask_app.web.access import (
     admin_required,
     current_user,
@@ -188,9 +189,10 @@ def roster(user_id: int) -> ResponseReturnValue:
     person, on = user_or_404(user_id), request.form.get("on") == "yes"
     committing(lambda: people.set_roster(person, on, by=current_user(), at=now()))
     if on:
-        flash(_("%(name)s is on the roster.", name=person.name), "success")
+        words = _("%(name)s is on the roster.", name=person.name)
     else:
-        flash(_("%(name)s is removed from the roster.", name=person.name), "success")
+        words = _("%(name)s is removed from the roster.", name=person.name)
+    undo.says(words, undo=undo.of_account(person.id))
     return redirect(url_for("users.manage"))
 
 
@@ -214,18 +216,17 @@ def deactivate(user_id: int) -> ResponseReturnValue:
     except (RuleViolation, ValueError) as refusal:
         flash(str(refusal), "error")
     else:
-        if ended:
-            flash(
-                _(
-                    "%(name)s is deactivated and was punched out of %(job)s.",
-                    name=person.name,
-                    job=ended.job.im_number,
-                ),
-                "success",
-            )
-        else:
-            flash(_("%(name)s is deactivated.", name=person.name), "success")
+        undo.says(
+            _deactivated(person, ended), undo=undo.of_account(person.id, ended=[ended.id] if ended else ())
+        )
     return redirect(url_for("users.manage"))
+
+
+def _deactivated(person: User, ended: Shift | None) -> str:
+    if ended is None:
+        return _("%(name)s is deactivated.", name=person.name)
+    number = ended.job.im_number
+    return _("%(name)s is deactivated and was punched out of %(job)s.", name=person.name, job=number)
 
 
 def _save(person: User, form: PersonForm) -> None:

@@ -69,6 +69,12 @@ class Correction(Base):
         return db.session.scalar(select(func.count()).where(cls.state == WAITING)) or 0
 
     @classmethod
+    def asked_since(cls, instant: datetime, shifts: Sequence[int]) -> bool:
+        """Whether something about one of these shifts was asked at that instant or later."""
+        rule = (cls.shift_id.in_(shifts), cls.asked_at >= instant)
+        return bool(db.session.scalar(select(func.count()).where(*rule)))
+
+    @classmethod
     def decided(cls, *, limit: int = 50) -> Sequence[Self]:
         """What was answered, latest first."""
         done = cls._whole().where(cls.state.in_((APPROVED, DECLINED)))

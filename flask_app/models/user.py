@@ -161,6 +161,11 @@ class User(Base):
         self.updated_at = at
         self.epoch += 1
 
+    def take_deactivation_back(self) -> None:
+        """Let the person in as if they had never been deactivated: the sessions that this ended go on."""
+        self.deleted_date = None
+        self.epoch -= 1
+
     def _refuse_if_last_admin(self, field: str) -> None:
         """Nobody could let an admin in again. The admins' rows are locked: two can't remove each other."""
         admins = select(User).where(User.department == ADMINISTRATIVE).order_by(User.id).with_for_update()

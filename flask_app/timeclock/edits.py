@@ -87,6 +87,21 @@ def amend(
     return Changed(shift)
 
 
+def change_note(shift: Shift, text: str, *, by: Actor, at: datetime) -> Changed | Unchanged:
+    """Write another note on a shift that still goes on. Nobody's hours change by it: it needs no reason."""
+    text = checked_note(text)
+    person, shift, present = locked(shift)
+    if not shift.is_open:
+        raise RuleViolation(_("This shift has ended. Ask the office to change its note."))
+    if text == shift.note:
+        return Unchanged(shift, present)
+    before = facts(shift)
+    shift.note = text
+    flush()
+    write([Entry(shift, person, before)], by=by, at=at)
+    return Changed(shift)
+
+
 def delete(shift: Shift, *, by: Actor, at: datetime, reason: str, seen: str | None = None) -> Shift:
     """Take a shift away and return it as it was; the audit keeps that."""
     reason = checked_reason(reason)

@@ -6,7 +6,7 @@ are RuleViolation and ValidationError, sentences for whoever asked, and Concurre
 answers by running it again.
 """
 
-from flask_app.timeclock.edits import add, amend, assign, assume_end, confirm_end, delete
+from flask_app.timeclock.edits import add, amend, assign, assume_end, change_note, confirm_end, delete
 from flask_app.timeclock.entries import Actor
 from flask_app.timeclock.punches import punch_in, punch_out
 from flask_app.timeclock.shift_rows import Assigned, Changed, Punched, PunchedOut, Unchanged
@@ -17,11 +17,13 @@ from flask_app.timeclock.shift_rules import (
     Overlaps,
     PunchRefused,
     PunchRules,
+    TooSoon,
 )
+from flask_app.timeclock.undoing import UNDONE, NothingToUndo, Undone, undo
 
 __all__ = [
-    "Actor", "AlreadyOn", "Assigned", "Changed", "JobClosed", "NoSuchJob", "Overlaps", "PunchRefused",
-    "PunchRules",
-    "Punched", "PunchedOut", "Unchanged", "add", "amend", "assign", "assume_end", "confirm_end", "delete",
-    "punch_in", "punch_out",
+    "UNDONE", "Actor", "AlreadyOn", "Assigned", "Changed", "JobClosed", "NoSuchJob", "NothingToUndo",
+    "Overlaps", "PunchRefused", "PunchRules", "Punched", "PunchedOut", "TooSoon", "Unchanged", "Undone",
+    "add", "amend", "assign", "assume_end", "confirm_end", "delete", "change_note", "punch_in",
+    "punch_out", "undo",
 ]  # fmt: skip

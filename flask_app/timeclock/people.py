@@ -8,6 +8,7 @@ from typing import Any
 from flask_app.models.audit import ADDED, CHANGED, USER, Audit
 from flask_app.models.database import db
 from flask_app.models.department_stay import BEGINNING, DepartmentStay
+from flask_app.models.dismissal import Dismissal
 from flask_app.models.errors import ValidationError
 from flask_app.models.login_attempt import LoginAttempt
 from flask_app.models.shift import Shift
@@ -21,6 +22,7 @@ _FIELDS = (
     "first_name", "last_name", "email", "employee_number", "department", "on_active_roster", "hire_date",
     "leave_date",
 )  # fmt: skip
+_UNDOABLE = {"on_active_roster", "leave_date", "active"}
 _CHANGED_PASSWORD = {"password": ("set", "set anew")}  # that it was, never what it is
 
 
@@ -136,6 +138,34 @@ def deactivate(
         ledger.punch_out(shift, by=Actor(by), at=at, rules=rules, reason=reason)
     _write_down(CHANGED, person, before, by=by, at=at)
     return shift
+
+
+def undo(person: User, *, of: datetime, by: User, at: datetime, ended: int | None = None) -> None:
+    """Take back the latest change of an account, which `by` made at the instant `of`: a deactivation, with
+    the shift that it `ended`, the roster or that somebody isn't expected.
+
+    Raises NothingToUndo if anything else has happened to the account since.
+    """
+    before, last = _locked(person), next(iter(Audit.of(USER, person.id)), None)
+    if last is None or (last.at, last.by_id) != (of, by.id) or last.reason == ledger.UNDONE:
+        raise ledger.NothingToUndo
+    old = {field: pair[0] for field, pair in last.changes.items()}
+    if day := last.changes.get("not_expected", [None, None])[1]:
+        Dismissal.undo(person, date.fromisoformat(day), by=by, at=at)
+        return
+    if old.keys() - _UNDOABLE:
+        raise ledger.NothingToUndo
+    if "on_active_roster" in old:
+        person.on_active_roster = old["on_active_roster"] == "yes"
+    if "leave_date" in old:
+        person.leave_date = date.fromisoformat(old["leave_date"]) if old["leave_date"] else None
+    if "active" in old:
+        person.take_deactivation_back()
+    person.updated_at = at
+    db.session.flush()
+    if ended:
+        ledger.undo(person.id, began=None, ended=ended, of=of, by=Actor(by), at=at)
+    _write_down(CHANGED, person, before, by=by, at=at, reason=ledger.UNDONE)
 
 
 def give_new_password(person: User, password: Hashed, *, by: User, at: datetime) -> None:

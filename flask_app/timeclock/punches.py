@@ -10,9 +10,11 @@ from flask_app.models.user import User
 from flask_app.timeclock.entries import Actor, Entry, facts, write
 from flask_app.timeclock.shift_rows import Punched, PunchedOut, Unchanged, checked_open, end, insert, locked
 from flask_app.timeclock.shift_rules import (
+    DOUBLE_TAP,
     AlreadyOn,
     PunchRefused,
     PunchRules,
+    TooSoon,
     checked_key,
     checked_note,
     no_earlier,
@@ -63,9 +65,16 @@ def punch_in(
 
 
 def punch_out(
-    shift: Shift, *, by: Actor, at: datetime, rules: PunchRules, reason: str = BY_ADMIN
+    shift: Shift,
+    *,
+    by: Actor,
+    at: datetime,
+    rules: PunchRules,
+    reason: str = BY_ADMIN,
+    sure: bool = True,
 ) -> PunchedOut | Unchanged:
-    """Punch the person of `shift` out of it. `reason` is written down unless they do so themselves.
+    """Punch the person of `shift` out of it. `reason` is written down unless they do so themselves. Raises
+    TooSoon if they punched in a moment ago and aren't `sure`.
 
     An end that was only assumed gives way to the punch, as in `punch_in`. A shift that has ended otherwise
     stays as it is, whatever the person is on now.
@@ -74,7 +83,9 @@ def punch_out(
     settles = shift.assumed_at is not None and present is None and not rules.doubts(shift.started_at, at)
     if not shift.is_open and not (settles and not Shift.overlapping(person, shift.started_at, at, but=shift)):
         return Unchanged(shift, present)
-    _begins, entries = _leave(shift, person, by, at, rules, reason)
+    if not sure and at - shift.started_at < DOUBLE_TAP:
+        raise TooSoon(_("You punched in a moment ago. Punch out?"))
+    _left, entries = _leave(shift, person, by, at, rules, reason)
     write(entries, by=by, at=at)
     return PunchedOut(shift)
 

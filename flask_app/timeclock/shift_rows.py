@@ -103,8 +103,8 @@ def insert(
     )  # fmt: skip
 
 
-def end(shift: Shift, ended_at: datetime, assumed_at: datetime | None) -> None:
-    """End a shift by a punch."""
+def end(shift: Shift, ended_at: datetime | None, assumed_at: datetime | None) -> None:
+    """End a shift by a punch; None: it goes on, since the punch is taken back."""
     _written(_END, {"shift_id": shift.id, "ended": ended_at, "assumed": assumed_at})
     set_committed_value(shift, "ended_at", ended_at)
     set_committed_value(shift, "assumed_at", assumed_at)

@@ -17,6 +17,7 @@ from flask_app.models.user import User
 from flask_app.words import _
 
 CLOCK_SLACK = timedelta(minutes=2)  # by how much the clocks of two web hosts may differ
+DOUBLE_TAP = timedelta(seconds=3)  # a punch out so soon after the punch in may be a finger's second tap
 LONGEST_TYPED = timedelta(hours=24)  # a typed shift that is longer has a wrong date in it
 USUAL_SHIFT = timedelta(hours=8)  # of whoever began after their department's usual end
 
@@ -35,6 +36,10 @@ class NoSuchJob(PunchRefused):
 
 class AlreadyOn(PunchRefused):
     """The worker is on this very job already."""
+
+
+class TooSoon(PunchRefused):
+    """A punch out a moment after the punch in: whoever means it says so a second time."""
 
 
 class Overlaps(ValidationError):

@@ -129,7 +129,7 @@ class Phone:
         shift = self._shift_number(base, timeout)
         if shift is None:
             return False
-        status, taken, ms = self._post(base, f"/punch_out/{shift}", {}, timeout)
+        status, taken, ms = self._post(base, f"/punch_out/{shift}", {"sure": "yes"}, timeout)
         self._auditor.note(Punch(self.person, "out", key, job, status, taken, ms))
         if taken:
             self._on = None

@@ -43,6 +43,29 @@ def punches(user_id: int, first: int, second: int, times: int, seed: int) -> dic
     return done
 
 
+def undoes(user_id: int, first: int, second: int, times: int, seed: int) -> dict[str, int]:
+    """Punch at random and take it back at once, as somebody who taps the wrong button would."""
+    dice, done = random.Random(seed), {"undone": 0, "refused": 0}  # noqa: S311  # not a secret
+    for _ in range(times):
+        worker, at = db.session.get_one(User, user_id), utc_now()
+        how: dict[str, Any] = {"by": Actor(worker), "at": at, "rules": shop.RULES}
+        try:
+            if shift := Shift.open_of(worker) if dice.random() < 0.4 else None:
+                out = committing(lambda s=shift, h=how: ledger.punch_out(s, **h))
+                began, ended = None, out.shift.id if isinstance(out, ledger.PunchedOut) else None
+            else:
+                job = dice.choice((first, second))
+                punched = committing(lambda w=worker, j=job, h=how: ledger.punch_in(w, j, **h))
+                began, ended = punched.shift.id, punched.ended.id if punched.ended else None
+            what = {"began": began, "ended": ended, "of": at, "by": Actor(worker), "at": utc_now()}
+            committing(lambda w=what: ledger.undo(user_id, **w))
+            done["undone"] += 1
+        except RuleViolation:
+            done["refused"] += 1
+        db.session.rollback()
+    return done
+
+
 def punch_in(user_id: int, job_id: int, punch_key: str = "") -> int:
     worker, job = db.session.get_one(User, user_id), db.session.get_one(Job, job_id)
     return shop.punch_in(worker, job, utc_now(), key=punch_key).id

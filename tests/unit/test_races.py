@@ -73,6 +73,20 @@ def test_two_phones_of_one_person_never_break_a_rule_in_a_thousand_punches(race,
     assert sum(answer["raced"] for answer in answers) == 0
 
 
+def test_undo_beside_another_phones_punches_never_breaks_a_rule_nor_loses_track(race, cast, add_job):
+    jobs = [add_job("4512"), add_job("4513")]
+    answers = race("undoes", [cast.ana, *jobs, 40, 3], [cast.ana, *jobs, 40, 4])
+    assert sum(answer["undone"] for answer in answers) > 0
+    db.session.rollback()
+    shifts = db.session.scalars(select(Shift).order_by(Shift.started_at, Shift.id)).all()
+    assert sum(shift.is_open for shift in shifts) <= 1
+    assert all(not one.is_open and one.ended_at <= other.started_at for one, other in pairwise(shifts))
+    for shift in shifts:
+        ends = [row.changes["ended_at"] for row in Audit.of("shift", shift.id) if "ended_at" in row.changes]
+        assert all(newer[0] == older[1] for newer, older in pairwise(ends))
+        assert ends == [] or ends[0][1] == as_text(shift.ended_at)
+
+
 def test_the_same_forms_from_three_processes_punch_once_each_and_are_answered_alike(race, cast, add_job):
     jobs, keys = [add_job("4512"), add_job("4513")], [str(uuid4()) for _ in range(20)]
     first, *others = race("same_keys", *[[cast.ana, *jobs, *keys]] * 3)

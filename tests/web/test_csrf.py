@@ -75,7 +75,7 @@ def test_somebody_elses_token_is_none(guarded):
 
 def test_the_pages_own_token_is_taken(guarded):
     browser = log_in(guarded)
-    form = {"csrf_token": token(browser.get("/dashboard").text)}
+    form = {"csrf_token": token(browser.get("/dashboard").text), "sure": "yes"}
     punch_out = f"/punch_out/{guarded.config['SHIFT']}"
     assert "out of 4512 at" in browser.post(punch_out, data=form, follow_redirects=True).text
 

@@ -127,6 +127,7 @@ TABLE = {
     ("GET", "/quarterly_report/<path:rest>"): (OUT, NO, IN),
     ("POST", "/password/user/<int:user_id>"): (OUT, NO, IN),
     ("POST", "/roster/user/<int:user_id>"): (OUT, NO, IN),
+    ("POST", "/undo"): (OUT, IN, IN),  # whose offer it is, is in the offer
 }
 
 
