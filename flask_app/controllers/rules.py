@@ -6,14 +6,12 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_app.models import DepartmentRule, Holiday, committing
-from flask_app.models.errors import ValidationError
 from flask_app.models.us_holidays import us_federal_holidays
-from flask_app.models.user import DEPARTMENTS
 from flask_app.web.access import admin_required, current_user
 from flask_app.web.drafts import draws_again
 from flask_app.web.now import now, today
 from flask_app.web.parse import shop_day, whole_number
-from flask_app.web.rule_forms import DepartmentRuleForm, HolidayForm
+from flask_app.web.rule_forms import ClockOutForm, HolidayForm, RulesRefused
 from flask_app.words import _, ngettext
 
 bp = Blueprint("rules", __name__)
@@ -25,46 +23,36 @@ def index() -> ResponseReturnValue:
     return _page()
 
 
-def _page(
-    *, asked: DepartmentRuleForm | None = None, code: str = "", holiday: HolidayForm | None = None
-) -> str:
+def _page(*, asked: ClockOutForm | None = None, holiday: HolidayForm | None = None) -> str:
     """Return the page, with a form that couldn't be taken in place of a fresh one."""
     year = whole_number(request.args.get("year", ""), low=2000, high=2999, usual=today().year)
-    rules = {each: DepartmentRuleForm(None, rule) for each, rule in DepartmentRule.all().items()}
-    holidays = Holiday.between(date(year, 1, 1), date(year, 12, 31))
     return render_template(
         "rules/index.html",
-        rules={**rules, code: asked} if asked else rules,
-        holidays=holidays,
+        rules=asked or ClockOutForm(None, DepartmentRule.all()),
+        holidays=Holiday.between(date(year, 1, 1), date(year, 12, 31)),
         year=year,
         today=today(),
         holiday=holiday or HolidayForm(),
     )
 
 
-@bp.post("/admin/rules/department")
+@bp.post("/admin/rules")
 @admin_required
 @draws_again
-def department() -> ResponseReturnValue:
-    code = request.form.get("department", "")
-    if code not in DEPARTMENTS:
+def save() -> ResponseReturnValue:
+    form, by = ClockOutForm(request.form, DepartmentRule.all()), current_user()
+    if not form.sent:
         flash(_("There is no such department."), "error")
         return redirect(url_for("rules.index"))
-    form = DepartmentRuleForm(request.form, DepartmentRule.all()[code])
     if not form.validate():
-        return _page(asked=form, code=code), form.code
+        return _page(asked=form), form.code
     try:
-        committing(lambda: _change(code, form))
-    except ValidationError as invalid:
-        form.refuse(invalid)
-        return _page(asked=form, code=code), form.code
+        committing(lambda: form.save(by=by, now=now()))
+    except RulesRefused as refused:
+        form.refuse(refused)
+        return _page(asked=form), form.code
     flash(_("Saved. It applies from the next clock-out."), "success")
     return redirect(url_for("rules.index"))
-
-
-def _change(code: str, form: DepartmentRuleForm) -> None:
-    rule = DepartmentRule.locked(code)
-    rule.change(form.changes(rule), by=current_user(), now=now())
 
 
 @bp.post("/admin/rules/holiday")

@@ -28,10 +28,10 @@ class Form(wtforms.Form):
 
     is_partial = False  # whether a field that was not sent is left alone
 
-    def __init__(self, formdata: Any = None, thing: object = None, **shown: Any) -> None:
+    def __init__(self, formdata: Any = None, thing: object = None, *, prefix: str = "", **shown: Any) -> None:
         self.says, self.code = "", 422  # of the answer if the form is drawn again
         self.only_looks = bool(formdata and formdata.get("find"))
-        super().__init__(formdata, obj=thing, data=shown)
+        super().__init__(formdata, obj=thing, prefix=prefix, data=shown)
 
     def fields(self) -> Iterator[Field]:
         """Yield the fields that hold a value."""

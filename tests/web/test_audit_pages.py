@@ -185,12 +185,17 @@ def test_what_an_admin_does_to_a_job_is_written_down(app, grace, add_job):
     assert (first.action, first.changes["im_number"]) == ("added", [None, "4600"])
 
 
-RULE = {"department": "CUT_SHOP", "clocks_out": "on", "clock_out_at": "23:30", "assumed_end": "23:00"}
+RULE = {"clocks_out": "on", "clock_out_at": "23:30", "assumed_end": "23:00"}
+
+
+def of(department: str, values: dict[str, str]) -> dict[str, str]:
+    """The fields of one department's row in the table."""
+    return {f"{department}-{field}": text for field, text in values.items()}
 
 
 def test_a_departments_rule_is_its_own_and_written_down(app, grace):
-    grace.post("/admin/rules/department", data=RULE)
-    grace.post("/admin/rules/department", data={**RULE, "clocks_out": ""} | {"assumed_end": "22:00"})
+    grace.post("/admin/rules", data=of("CUT_SHOP", RULE))
+    grace.post("/admin/rules", data=of("CUT_SHOP", {**RULE, "clocks_out": "", "assumed_end": "22:00"}))
     with app.app_context():
         rules = DepartmentRule.all()
         assert (rules["CUT_SHOP"].clock_out_at, rules["CUT_SHOP"].assumed_end) == (time(23, 30), time(22, 0))
@@ -206,14 +211,37 @@ def test_a_departments_rule_is_its_own_and_written_down(app, grace):
         ({"assumed_end": "23:45"}, "be after the time it runs"),
         ({"clock_out_at": "late"}, "This time can't be read. Write it like 15:30."),
         ({"clock_out_at": "15:00+01:00"}, "be after the time it runs"),
-        ({"department": "BOSS"}, "no such department"),
     ],
 )
 def test_a_rule_that_cannot_be_changes_nothing(app, grace, changes, says):
-    page = grace.post("/admin/rules/department", data={**RULE, **changes}, follow_redirects=True)
+    page = grace.post("/admin/rules", data=of("CUT_SHOP", {**RULE, **changes}), follow_redirects=True)
     assert says in words(page.text)
     with app.app_context():
         assert DepartmentRule.all()["CUT_SHOP"].clock_out_at == time(18, 0)
+
+
+def test_a_department_that_is_none_has_no_rule(grace):
+    page = grace.post("/admin/rules", data=of("BOSS", RULE), follow_redirects=True)
+    assert "no such department" in page.text
+
+
+def test_the_rules_are_saved_together_or_not_at_all_with_every_problem_beside_its_field(app, grace):
+    good = of("CNC_SHOP", {**RULE, "assumed_end": "20:00"})
+    wrong = of("CUT_SHOP", {**RULE, "assumed_end": "23:45"}) | of("PAINT_SHOP", {**RULE, "clock_out_at": ""})
+    answer = grace.post("/admin/rules", data=good | wrong)
+    page = words(answer.text)
+    assert answer.status_code == 422
+    assert page.count("Not saved. Fix the fields in red.") == 1
+    assert "Enter the time." in page
+    answer = grace.post("/admin/rules", data=good | wrong | of("PAINT_SHOP", RULE))
+    assert "CUT_SHOP-assumed_end-problem" in answer.text
+    assert 'value="23:45"' in answer.text
+    with app.app_context():
+        assert {rule.clock_out_at for rule in DepartmentRule.all().values()} == {time(18, 0)}
+    assert grace.post("/admin/rules", data=good | of("CUT_SHOP", RULE)).status_code == 302
+    with app.app_context():
+        rules = DepartmentRule.all()
+        assert {rules[code].clock_out_at for code in ("CNC_SHOP", "CUT_SHOP")} == {time(23, 30)}
 
 
 def test_holidays_are_added_once_and_taken_away(app, grace):

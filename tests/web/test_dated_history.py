@@ -359,8 +359,8 @@ def test_another_meal_rule_leaves_the_days_before_it_alone(meals):
         assert grace.post("/admin/rules/meals", data=form).status_code == 302
         assert paid(ana) == ["7:00", "7:30"]  # the latest day first
         page = words(grace.get("/admin/rules/meals").text)
-        assert "60 minutes on days of more than 6 hours from Thu 11/05/2026" in page
-        assert "30 minutes on days of more than 4 hours before that" in page
+        assert "After 6 hours, up to 60 min From Thu 11/05/2026" in page
+        assert "After 4 hours, up to 30 min Before that" in page
         figures = words(grace.get("/reports/hours?from=2026-11-02&to=2026-11-08").text)
         assert "Meal 1:30 Paid 14:30" in figures
         grace.post("/admin/rules/meals/remove", data={"day": "2026-11-05"})

@@ -33,7 +33,7 @@ def grace(log_in: Any, cast: Any) -> FlaskClient:
 
 def fields_of(page: str) -> dict[str, str]:
     """Return what a browser would send of the first form that has a version, if nothing were touched."""
-    form = next(part for part in re.findall(r"<form.*?</form>", page, re.DOTALL) if 'name="version"' in part)
+    form = next(part for part in re.findall(r"<form.*?</form>", page, re.DOTALL) if 'version"' in part)
     sent: dict[str, str] = {}
     for tag in re.findall(r"<input[^>]*>", form):
         name, value, kind = (re.search(rf' {what}="([^"]*)"', tag) for what in ("name", "value", "type"))
@@ -267,31 +267,34 @@ def test_a_demotion_is_not_undone_by_an_old_page_with_another_surname(app, grace
 
 def test_a_rule_that_was_changed_meanwhile_is_shown_and_not_overwritten(app, grace):
     old_page = fields_of(grace.get("/admin/rules").text)
-    department = old_page["department"]
-    grace.post("/admin/rules/department", data={"department": department, "clock_out_at": "19:00"})
-    answer = grace.post("/admin/rules/department", data={**old_page, "assumed_end": "15:00"})
+    grace.post("/admin/rules", data={"CUT_SHOP-clock_out_at": "19:00"})
+    answer = grace.post("/admin/rules", data={**old_page, "CUT_SHOP-assumed_end": "15:00"})
     assert answer.status_code == 409
     assert "It was “18:00”" in html.unescape(answer.text)
     with app.app_context():
-        rule = DepartmentRule.all()[department]
+        rule = DepartmentRule.all()["CUT_SHOP"]
         assert (rule.clock_out_at, rule.assumed_end) == (time(19), time(15, 30))
 
 
 @pytest.mark.parametrize("at", ["23:59:59.9", "23:59:59.999999"])
 def test_a_fraction_of_a_second_is_no_part_of_a_rule(app, grace, at):
-    grace.post("/admin/rules/department", data={"department": "CUT_SHOP", "clock_out_at": at})
+    grace.post("/admin/rules", data={"CUT_SHOP-clock_out_at": at})
     with app.app_context():
         assert DepartmentRule.all()["CUT_SHOP"].clock_out_at == time(23, 59)
 
 
 def test_a_rule_that_cannot_be_taken_keeps_what_was_typed(app, grace):
     answer = grace.post(
-        "/admin/rules/department",
-        data={"department": "CUT_SHOP", "clock_out_at": "14:00", "assumed_end": "15:45", "clocks_out": "on"},
+        "/admin/rules",
+        data={
+            "CUT_SHOP-clock_out_at": "14:00",
+            "CUT_SHOP-assumed_end": "15:45",
+            "CUT_SHOP-clocks_out": "on",
+        },
     )
     assert (answer.status_code, 'value="15:45"' in answer.text) == (422, True)
     assert "after the time it runs" in html.unescape(answer.text)
-    empty = grace.post("/admin/rules/department", data={"department": "CUT_SHOP", "clock_out_at": ""})
+    empty = grace.post("/admin/rules", data={"CUT_SHOP-clock_out_at": ""})
     assert (empty.status_code, "Enter the time." in empty.text) == (422, True)
 
 

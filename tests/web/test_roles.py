@@ -111,7 +111,7 @@ TABLE = {
     ("POST", "/admin/assign_shift/start"): (OUT, NO, IN),
     ("GET", "/admin/audit"): (OUT, NO, IN),
     ("GET", "/admin/rules"): (OUT, NO, IN),
-    ("POST", "/admin/rules/department"): (OUT, NO, IN),
+    ("POST", "/admin/rules"): (OUT, NO, IN),
     ("POST", "/admin/rules/holiday"): (OUT, NO, IN),
     ("POST", "/admin/rules/holiday/remove"): (OUT, NO, IN),
     ("POST", "/admin/rules/federal"): (OUT, NO, IN),
