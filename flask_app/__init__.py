@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from flask_app import cli
 from flask_app.config import Config
 from flask_app.controllers import blueprints
+from flask_app.controllers.webhook import bp as webhook
 from flask_app.models import db
 from flask_app.models.user import bcrypt
 from flask_app.web import compression, drafts, errors, headers, language, measuring, presenting
@@ -42,7 +43,8 @@ def create_app(config: Config) -> Flask:
     bcrypt.init_app(app)
     compression.init_app(app)
     language.init_app(app)
-    MaskedCSRF(app)
+    # A webhook comes from another program, with a key of its own: it has no session and no form.
+    MaskedCSRF(app).exempt(webhook)
     for part in (measuring, drafts, errors, headers, presenting, cli):
         part.init_app(app)
     for blueprint in blueprints:

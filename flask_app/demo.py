@@ -17,6 +17,7 @@ from flask import Flask
 from flask_app.clock import day_bounds, utc_now
 from flask_app.config import Config, DataverseSettings, settings
 from flask_app.dataverse.errors import DataverseClientError
+from flask_app.dataverse.table import READ
 from flask_app.models import Job, Shift, User, WriteBack, committing, db
 from flask_app.models.database import PROJECT
 from flask_app.models.job import ACTIVE
@@ -125,7 +126,12 @@ def _with(config: Config, note: dict[str, str]) -> Config:
     )
     # Nothing here is worth the third of a second that a strong hash takes for each of these people.
     return replace(
-        config, secret_key=note["SECRET_KEY"], dataverse=dataverse, bcrypt_rounds=8, write_back="hours"
+        config,
+        secret_key=note["SECRET_KEY"],
+        dataverse=dataverse,
+        bcrypt_rounds=8,
+        write_back="hours",
+        webhook_keys=(note["SECRET_KEY"][:32],),
     )
 
 
@@ -195,6 +201,13 @@ def _add_shifts(people: Sequence[User]) -> None:
         if dice.random() < 0.75:
             started = now - timedelta(minutes=dice.randint(15, 200))
             _punch_in(person, dice.choice(mine), started, dice)
+
+
+def hear_changes(config: Config, standin: Standin) -> None:
+    """Let the stand-in tell the demo of changes at once, as a webhook does."""
+    [key] = config.webhook_keys
+    url = f"http://127.0.0.1:{config.port}/api/dataverse/webhook"
+    standin.webhooks.register(url, headers={"X-Webhook-Key": key}, attributes=READ)
 
 
 def _write_hours_back(people: Sequence[User]) -> None:

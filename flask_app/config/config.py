@@ -25,14 +25,14 @@ DATAVERSE_REQUIRED = (
 )  # fmt: skip
 SETTINGS = (
     "DATABASE_URL", "SECRET_KEY", *DATAVERSE_REQUIRED, "DATAVERSE_AUTHORITY", "DATAVERSE_CA_BUNDLE",
-    "DATAVERSE_SECRET_EXPIRES", "DATAVERSE_WRITE_BACK", "DATAVERSE_WRITE_ASSUMED",
+    "DATAVERSE_SECRET_EXPIRES", "DATAVERSE_WRITE_BACK", "DATAVERSE_WRITE_ASSUMED", "DATAVERSE_WEBHOOK_KEY",
     "USE_DATAVERSE", "SHOP_TIMEZONE", "SYNC_TIME", "POLL_MINUTES", "LOGIN_SYNC_MINUTES", "REGISTRATION",
     "MEAL_MINUTES", "MEAL_AFTER_HOURS", "LONGEST_SHIFT_HOURS",
     "HOST", "PORT", "TRUSTED_PROXIES", "TRUSTED_HOSTS", "DATABASE_CA_BUNDLE", "DATABASE_TLS",
     "LOG_FORMAT", "METRICS_TOKEN", "HEALTH_PORT",
 )  # fmt: skip
 # What may be read from a file instead, named by the same variable with _FILE at its end.
-SECRETS = ("DATABASE_URL", "SECRET_KEY", "DATAVERSE_CLIENT_SECRET", "METRICS_TOKEN")
+SECRETS = ("DATABASE_URL", "SECRET_KEY", "DATAVERSE_CLIENT_SECRET", "METRICS_TOKEN", "DATAVERSE_WEBHOOK_KEY")
 OTHER_PROGRAMS = ("DATABASE_NAME", "DATABASE_HOST", "DATABASE_PORT", "DATABASE_USER", "DATABASE_PASSWORD")
 RETIRED = {  # what these did is gone; a sentence that says what holds now
     "SPLIT_AT_MIDNIGHT": "SPLIT_AT_MIDNIGHT is no setting any more and has no effect: a shift counts whole "
@@ -72,6 +72,7 @@ class Config:
     shop_timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/New_York"))
     write_back: str = ""  # "hours": worked hours go back to Dataverse, once an admin has started it
     writes_assumed_hours: bool = False  # whether ends that were only assumed count there
+    webhook_keys: tuple[str, ...] = field(default=(), repr=False)  # none: no webhook is taken
     sync_time: time = time(6, 0)
     poll_minutes: int = 10  # 0: no sync between the daily ones by itself
     login_sync_minutes: int = 5
@@ -111,6 +112,7 @@ class Config:
             shop_timezone=reader.read("SHOP_TIMEZONE", _zone, ZoneInfo("America/New_York")),
             write_back=reader.read("DATAVERSE_WRITE_BACK", _one_of("hours"), ""),
             writes_assumed_hours=reader.read("DATAVERSE_WRITE_ASSUMED", _switch, False),
+            webhook_keys=reader.read("DATAVERSE_WEBHOOK_KEY", _keys, ()),
             sync_time=reader.read("SYNC_TIME", _time_of_day, time(6, 0)),
             # The demo's Sync button should have something to bring.
             poll_minutes=reader.read("POLL_MINUTES", _number(0, 1440), 0 if demo else 10),
@@ -308,6 +310,13 @@ def _one_of(*choices: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    keys = tuple(text.replace(",", " ").split())
+    if len(keys) > 2 or any(len(key) < 24 for key in keys):
+        raise ValueError("should be a key of at least 24 characters, or two while you change it")
+    return keys
 
 
 def _metrics_token(text: str) -> str:

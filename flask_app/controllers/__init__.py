@@ -22,9 +22,10 @@ from flask_app.controllers.sync_decisions import bp as sync_decisions
 from flask_app.controllers.today import bp as today
 from flask_app.controllers.undo import bp as undo
 from flask_app.controllers.users import bp as users
+from flask_app.controllers.webhook import bp as webhook
 
 blueprints = (
     users, employment, account, jobs, shifts, corrections, today, assign, shift_office, missing_punch_outs,
-    office, audit, rules, meals, reports, sync, sync_decisions, undo, hours_out, health, install,
+    office, audit, rules, meals, reports, sync, sync_decisions, undo, hours_out, webhook, health, install,
     old_shifts,
 )  # fmt: skip

@@ -4,7 +4,7 @@ from flask import Blueprint, abort, flash, jsonify, make_response, redirect, ren
 from flask.typing import ResponseReturnValue
 
 from flask_app.config import settings
-from flask_app.models import Job, SyncHold, SyncRun
+from flask_app.models import HookCount, Job, SyncHold, SyncRun
 from flask_app.models.sync_run import POLL, RUNNING, SUCCEEDED
 from flask_app.models.task_run import TaskRun
 from flask_app.sync.approved_jobs import (
@@ -39,6 +39,7 @@ def index() -> ResponseReturnValue:
         running=None if running is None or running.looks_dead(now=now()) else running,
         runs=SyncRun.latest(limit=20),
         tasks=timed_tasks(now=now()),
+        hooks=HookCount.of(today()) if settings().webhook_keys else None,
         last_poll=TaskRun.last(POLL) if settings().poll_minutes else None,
         last_success=SyncRun.last_success(),
         gone=Job.gone_but_active(),

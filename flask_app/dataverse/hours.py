@@ -64,10 +64,15 @@ class HoursTable:
 
     def organization(self) -> str:
         """Return the id of the organization that is written to."""
-        found = self._client.who_am_i().get("OrganizationId")
-        if not isinstance(found, str) or not found:
+        return self.who_am_i()[0]
+
+    def who_am_i(self) -> tuple[str, str]:
+        """Return the ids of the organization and of the user that we are there."""
+        found = self._client.who_am_i()
+        organization, user = found.get("OrganizationId"), found.get("UserId")
+        if not isinstance(organization, str) or not isinstance(user, str) or not organization:
             raise DataverseProtocolError("Dataverse does not say which organization it is.")
-        return found.lower()
+        return organization.lower(), user.lower()
 
     def column(self) -> HoursColumn:
         """Return what the column takes, read from the metadata once; DataverseRefused if that isn't known.

@@ -164,15 +164,37 @@ class DataverseService:
         alone: list[str] = []
         for first in range(0, len(ids), _IDS_AT_ONCE):
             some = ids[first : first + _IDS_AT_ONCE]
-            wanted = " or ".join(f"imi_jobid eq {UUID(row_id)}" for row_id in some)
-            rows = [row for page in self._pages(_always(wanted), statistics) for row in page]
-            _refuse_hidden_status(rows)
+            rows = self._rows_of(some, statistics)
             found = {text_of(row, "imi_jobid").lower(): state_of(row) for row in rows}
             alone += [row_id for row_id in some if row_id not in found]
             yield {row_id: found[row_id] for row_id in some if row_id in found}
         for row_id in alone[:_MOST_ASKED_ALONE]:
             yield {row_id: self._state_alone(row_id, statistics)}
         yield dict.fromkeys(alone[_MOST_ASKED_ALONE:], "missing")
+
+    def row_pages(
+        self,
+        ids: Sequence[str],
+        statistics: CallStatistics | None = None,
+        *,
+        known: Mapping[str, str] = _NOTHING,
+    ) -> Iterator[Page]:
+        """Yield these rows, approved or not, some at a time; of one that no list shows, how it stands."""
+        for first in range(0, len(ids), _IDS_AT_ONCE):
+            some = ids[first : first + _IDS_AT_ONCE]
+            rows = self._rows_of(some, statistics)
+            page = page_of(rows, known, mixed=True)
+            found = {text_of(row, "imi_jobid").lower() for row in rows}
+            for row_id in some:
+                if row_id not in found and (state := self._state_alone(row_id, statistics)) != APPROVED:
+                    page.rows.append(GoneRow(row_id, state))
+            yield page
+
+    def _rows_of(self, ids: Sequence[str], statistics: CallStatistics | None) -> list[Row]:
+        wanted = " or ".join(f"imi_jobid eq {UUID(row_id)}" for row_id in ids)
+        rows = [row for page in self._pages(_always(wanted), statistics) for row in page]
+        _refuse_hidden_status(rows)
+        return rows
 
     def _state_alone(self, row_id: str, statistics: CallStatistics | None) -> str:
         """Return how a row stands that no list shows."""

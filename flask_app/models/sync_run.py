@@ -31,8 +31,8 @@ from flask_app.models.user import User
 # and for hosts whose clocks differ.
 LEASE = timedelta(minutes=12)
 RUNNING, SUCCEEDED, FAILED, ABANDONED = "running", "succeeded", "failed", "abandoned"
-POLL = "poll"
-TRIGGERS = ("schedule", POLL, "login", "button", "command", "start")
+POLL, WEBHOOK = "poll", "webhook"
+TRIGGERS = ("schedule", POLL, WEBHOOK, "login", "button", "command", "start")
 
 
 class SyncRun(Base):
@@ -42,8 +42,8 @@ class SyncRun(Base):
     all processes and hosts. A run whose process died keeps the slot until `lease_until`; the next run then
     marks it abandoned.
 
-    Polls in a row that found the same, which is mostly nothing, share one line: the newest one's row stands
-    for all of them (`polls`, `polls_since`).
+    Polls in a row, or webhooks' runs, that found the same, which is mostly nothing, share one line: the
+    newest one's row stands for all of them (`polls`, `polls_since`).
     """
 
     __tablename__ = "sync_runs"
@@ -149,11 +149,16 @@ class SyncRun(Base):
     @property
     def _changed_nothing(self) -> bool:
         counts = (self.added, self.updated, self.linked, self.gone, self.returned)
-        return self.trigger == POLL and not self.is_running and not any(counts) and not self.has_details
+        return (
+            self.trigger in (POLL, WEBHOOK)
+            and not self.is_running
+            and not any(counts)
+            and not self.has_details
+        )
 
     @property
     def _says(self) -> tuple[object, ...]:
-        return self.outcome, self.message, self.warnings, self.held
+        return self.trigger, self.outcome, self.message, self.warnings, self.held
 
     @property
     def has_details(self) -> bool:
@@ -180,7 +185,9 @@ class SyncRun(Base):
     @classmethod
     def good_since(cls) -> datetime | None:
         """Return when the last good run began, or the very first run if none was good; None before that."""
-        good = select(func.max(cls.started_at)).where(cls.outcome == SUCCEEDED).scalar_subquery()
+        # A webhook's run reads some rows only: it doesn't tell that all is well.
+        rule = (cls.outcome == SUCCEEDED, cls.trigger != WEBHOOK)
+        good = select(func.max(cls.started_at)).where(*rule).scalar_subquery()
         first = select(func.min(func.coalesce(cls.polls_since, cls.started_at))).scalar_subquery()
         return db.session.scalar(select(type_coerce(func.coalesce(good, first), UtcDateTime)))
 

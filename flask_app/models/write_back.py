@@ -21,8 +21,9 @@ class WriteBack(Base):
     """The one row about writing to Dataverse (id 1).
 
     `organization_id` is where we may write to: a copied database must not write into another environment.
-    `checked_at` is when all totals were last compared with what was settled, `passed_at` when a sender last
-    looked, `rest_until` until when Dataverse wants to be left alone, `trouble` why the last pass failed.
+    `user_id` is who we are there: what that user has changed was us. `checked_at` is when all totals were
+    last compared with what was settled, `passed_at` when a sender last looked, `rest_until` until when
+    Dataverse wants to be left alone, `trouble` why the last pass failed.
     """
 
     __tablename__ = "write_back"
@@ -31,6 +32,7 @@ class WriteBack(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     state: Mapped[str] = mapped_column(words(WAITING, ON, STOPPED), default=WAITING)
     organization_id: Mapped[str | None] = mapped_column(exact_string(36))
+    user_id: Mapped[str | None] = mapped_column(exact_string(36))
     decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     passed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -59,13 +61,25 @@ class WriteBack(Base):
         """Return the row for reading, None if nobody has ever started."""
         return db.session.scalar(select(cls).where(cls.id == 1).options(joinedload(cls.decided_by)))
 
+    @classmethod
+    def application_user(cls) -> str | None:
+        """Return who we are to Dataverse, None as long as we have never written there."""
+        return db.session.scalar(select(cls.user_id).where(cls.id == 1))
+
     @property
     def is_on(self) -> bool:
         return self.state == ON
 
     @classmethod
     def start(
-        cls, organization_id: str, *, everything: bool, with_assumed: bool, by: User, at: datetime
+        cls,
+        organization_id: str,
+        user_id: str,
+        *,
+        everything: bool,
+        with_assumed: bool,
+        by: User,
+        at: datetime,
     ) -> None:
         """Write hours to this organization from now on: of all jobs, or of those whose hours change."""
         row = cls.current(locked=True)
@@ -73,7 +87,7 @@ class WriteBack(Base):
             OwedHours.start_with_all()
         else:
             OwedHours.start_from_now(with_assumed=with_assumed)
-        row.organization_id, row.checked_at, row.rest_until = organization_id, at, None
+        row.organization_id, row.user_id, row.checked_at, row.rest_until = organization_id, user_id, at, None
         what = "all jobs" if everything else "changes from now on"
         row._decide(ON, f"{what}, organization {organization_id}", by=by, at=at)
 

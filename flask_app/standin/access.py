@@ -10,6 +10,7 @@ from .wire import ApiError
 # Fixed, so that an application's own record of who it is stays the same from one start to the next.
 _SPACE = uuid.UUID("5a7c1f2e-94d0-4a37-8f0e-2d6b1c9e4f10")
 USER_ID = str(uuid.uuid5(_SPACE, "user"))
+OFFICE_USER_ID = str(uuid.uuid5(_SPACE, "office user"))  # somebody of the office, who changes rows by hand
 BUSINESS_UNIT_ID = str(uuid.uuid5(_SPACE, "business unit"))
 ORGANIZATION_ID = str(uuid.uuid5(_SPACE, "organization"))
 

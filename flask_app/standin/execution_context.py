@@ -9,7 +9,7 @@ import uuid
 from typing import Any
 
 from . import clock
-from .access import BUSINESS_UNIT_ID, ORGANIZATION_ID, USER_ID
+from .access import BUSINESS_UNIT_ID, ORGANIZATION_ID
 from .schema import COLUMNS, KEY, NAME_COLUMN, TABLE, Row
 from .table import Change
 
@@ -19,7 +19,6 @@ _CONTRACT = "{}:http://schemas.microsoft.com/xrm/2011/Contracts"
 _ALWAYS: Row = {
     "BusinessUnitId": BUSINESS_UNIT_ID,
     "Depth": 1,
-    "InitiatingUserId": USER_ID,
     "IsExecutingOffline": False,
     "IsInTransaction": False,
     "IsOfflinePlayback": False,
@@ -30,7 +29,6 @@ _ALWAYS: Row = {
     "PrimaryEntityName": TABLE,
     "RequestId": None,
     "SecondaryEntityName": "none",
-    "UserId": USER_ID,
 }
 
 
@@ -38,6 +36,8 @@ def execution_context(change: Change, correlation: str, step: str) -> Row:
     """Return what is told of a change that `correlation` belongs to, by the registered step of that id."""
     row = change.row
     told = _ALWAYS | {
+        "InitiatingUserId": change.by,
+        "UserId": change.by,
         "CorrelationId": correlation,
         "MessageName": change.message,
         "OperationCreatedOn": f"/Date({_milliseconds(clock.utc_now())}+0000)/",
@@ -50,7 +50,7 @@ def execution_context(change: Change, correlation: str, step: str) -> Row:
     images = _pairs({"AsynchronousStepPrimaryName": name})
     gone = change.message == "Delete"
     return told | {
-        "InputParameters": _pairs({"Target": _target(change, {**change.written, **_by_whom()})}),
+        "InputParameters": _pairs({"Target": _target(change, {**change.written, **_by_whom(change)})}),
         "ParentContext": told | _request(change),
         "PostEntityImages": [] if gone else images,
         "PreEntityImages": images if gone else [],
@@ -105,9 +105,9 @@ def _target(change: Change, columns: Row) -> Any:
     return _typed("Entity", _entity(row_id, written))
 
 
-def _by_whom() -> Row:
+def _by_whom(change: Change) -> Row:
     return {
-        "modifiedby": _typed("EntityReference", _reference("systemuser", USER_ID)),
+        "modifiedby": _typed("EntityReference", _reference("systemuser", change.by)),
         "modifiedonbehalfby": None,
     }
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from . import clock
+from .access import USER_ID
 from .schema import COLUMNS, KEY, NEEDED, STATUS, Row
 from .wire import already_exists, no_such_row, version_mismatch
 
@@ -28,6 +29,7 @@ class Change:
     row: Row  # as it is now; a deleted one as it was
     sent: Row
     written: Row
+    by: str = USER_ID  # the user who did it
 
 
 class Table:
@@ -42,6 +44,7 @@ class Table:
         self._defaults: Row = {**dict.fromkeys(COLUMNS), STATUS: status, "statecode": 0}
         self._changes: list[Change] = []  # of the transaction that is open
         self._depth = 0
+        self._by = USER_ID
         self._lock = threading.RLock()
         self._rows: dict[str, Row] = {}
         self._deleted: dict[str, int] = {}
@@ -78,7 +81,7 @@ class Table:
             self._deleted.pop(row_id, None)
             self._rows[row_id] = row
             filled = {name: value for name, value in row.items() if value is not None}
-            self._changes.append(Change("Create", row, columns, filled))
+            self._changes.append(Change("Create", row, columns, filled, self._by))
             return row
 
     def update(self, row_id: str, columns: Row, if_match: str = "*") -> Row:
@@ -89,7 +92,7 @@ class Table:
             changes.setdefault("versionnumber", self._next_version())
             changes.setdefault("modifiedon", _later_than(row["modifiedon"]))
             self._rows[row_id] = {**row, **changes}
-            self._changes.append(Change("Update", self._rows[row_id], columns, changes))
+            self._changes.append(Change("Update", self._rows[row_id], columns, changes, self._by))
             return self._rows[row_id]
 
     def delete(self, row_id: str, if_match: str = "*") -> None:
@@ -98,7 +101,7 @@ class Table:
             row = self._checked(row_id, if_match)
             del self._rows[row_id]
             self._deleted[row_id] = self._next_version()
-            self._changes.append(Change("Delete", row, {}, {}))
+            self._changes.append(Change("Delete", row, {}, {}, self._by))
 
     def changes_since(self, version: int) -> tuple[list[Row], list[str], int]:
         """Return the rows changed after a version (oldest change first), the ids deleted, the version now."""
@@ -111,6 +114,16 @@ class Table:
         """Use up a version and return it."""
         with self._lock:
             return self._next_version()
+
+    @contextmanager
+    def as_user(self, user_id: str) -> Iterator[None]:
+        """Let another user than the application's do what is done inside."""
+        with self._lock:
+            self._by = user_id
+            try:
+                yield
+            finally:
+                self._by = USER_ID
 
     @contextmanager
     def atomically(self) -> Iterator[None]:

@@ -32,6 +32,12 @@ class Webhook:
     headers: dict[str, str]
     messages: tuple[str, ...]
     step: str  # the id of its sdkmessageprocessingstep
+    attributes: frozenset[str] = frozenset()  # the step's filtering attributes; none: all
+
+    def is_for(self, change: Change) -> bool:
+        """Whether the step runs after this change."""
+        filtered = change.message == "Update" and self.attributes
+        return change.message in self.messages and not (filtered and self.attributes.isdisjoint(change.sent))
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,12 @@ class Webhooks:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         key: str | None = None,
+        attributes: Iterable[str] = (),
     ) -> None:
-        """Post to `url` after each of `messages`, with header pairs, query pairs or a WebhookKey (?code=)."""
+        """Post to `url` after each of `messages`, with header pairs, query pairs or a WebhookKey (?code=).
+
+        With filtering `attributes` an Update is told only if it wrote one of these columns.
+        """
         parts, chosen = urlsplit(str(url)), tuple(messages)
         if parts.scheme != "http" or parts.hostname not in LOOPBACK:
             raise ValueError(f"A webhook goes to this machine only, http://localhost:<port>/…, not to {url}")
@@ -84,7 +94,8 @@ class Webhooks:
         pairs = urlencode(dict(query or {}) if key is None else {"code": key})
         target = f"{parts.path or '/'}?{'&'.join(filter(None, (parts.query, pairs)))}".removesuffix("?")
         shown = {str(name): str(value) for name, value in dict(headers or {}).items()}
-        hook = Webhook(url, parts.hostname, parts.port, target, shown, chosen, str(uuid.uuid4()))
+        step, filtering = str(uuid.uuid4()), frozenset(attributes)
+        hook = Webhook(url, parts.hostname, parts.port, target, shown, chosen, step, filtering)
         with self._changed:
             self._hooks.append(hook)
 
@@ -99,7 +110,7 @@ class Webhooks:
         with self._changed:
             for change in changes:
                 for hook in self._hooks:
-                    if change.message in hook.messages:
+                    if hook.is_for(change):
                         self._waiting.append((hook, execution_context(change, correlation, hook.step)))
             self._changed.notify_all()
 

@@ -3,9 +3,10 @@
 Gather (read every page, or raise), decide (pure), apply (one transaction together with the run's row).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from flask import current_app
@@ -16,13 +17,13 @@ from flask_app.dataverse.errors import DataverseClientError
 from flask_app.dataverse.retries import CallStatistics
 from flask_app.dataverse.service import DataverseService, InvalidRow
 from flask_app.dataverse.transport import Deadline
-from flask_app.models import SyncHold, SyncRun, committing, db
-from flask_app.models.sync_run import POLL, SUCCEEDED
+from flask_app.models import HookedRow, SyncHold, SyncRun, committing, db
+from flask_app.models.sync_run import POLL, SUCCEEDED, WEBHOOK
 from flask_app.sync.decision import said_by
 from flask_app.sync.following import have_text
 from flask_app.sync.holding import BLANK
 from flask_app.sync.plan import Plan, known, plan_for
-from flask_app.sync.reading import ChangeSet, read_changes, read_everything, watermark
+from flask_app.sync.reading import ChangeSet, Snapshot, read_changes, read_everything, read_rows, watermark
 from flask_app.sync.running import (
     RUN_SECONDS,
     Running,
@@ -178,12 +179,27 @@ def service_of_app() -> DataverseService:
 
 def _gather(run: Running, service: DataverseService) -> ChangeSet:
     """Read what is new; no transaction is open while Dataverse takes its time."""
-    before, last = committing(known), committing(_last_watermark)
-    if run.row.trigger in CHANGES_ONLY and last is not None and not committing(_is_held):
-        news = read_changes(service, before, run.statistics, run.hold, since=last)
-        if news is not None and not committing(lambda: _blanks_a_field(news)):
-            return news
-    return read_everything(service, before, run.statistics, run.hold)
+    before = committing(known)
+    hooks = committing(HookedRow.waiting) if run.row.trigger == WEBHOOK else {}
+    news = None if committing(_is_held) else _read_some(run, service, before, hooks)
+    if news is None or committing(partial(_blanks_a_field, news)):
+        news = read_everything(service, before, run.statistics, run.hold)
+    news.hooks = hooks
+    return news
+
+
+def _read_some(
+    run: Running, service: DataverseService, before: Snapshot, hooks: Mapping[str, int]
+) -> ChangeSet | None:
+    """Read what this run is about; None if that is everything, or nobody can tell."""
+    last = committing(_last_watermark)
+    if last is None:
+        return None
+    if run.row.trigger == WEBHOOK:
+        return read_rows(service, before, run.statistics, run.hold, ids=hooks.keys())
+    if run.row.trigger in CHANGES_ONLY:
+        return read_changes(service, before, run.statistics, run.hold, since=last)
+    return None
 
 
 def _is_held() -> bool:
@@ -209,6 +225,8 @@ def _apply(run: Running, news: ChangeSet) -> SyncResult:
     """Change the board and end the run, both or neither."""
     now, plan, last = utc_now(), plan_for(news), SyncRun.last_success()
     plan.carry_out(run.row.id, at=now)
+    if news.hooks:
+        HookedRow.settle(news.hooks, on=now.astimezone(settings().shop_timezone).date())
     counts: dict[str, Any] = plan.counts()
     finished = run.finish(
         outcome=SUCCEEDED,

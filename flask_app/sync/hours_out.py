@@ -109,7 +109,7 @@ def start(organization: str, *, everything: bool, by: User, at: datetime) -> Non
     """Begin to write to the organization that an admin has seen. Raises WriteBackRefused."""
     table = hours_table()
     try:
-        present = table.organization()
+        present, user = table.who_am_i()
         table.column()
     except DataverseClientError as error:
         raise WriteBackRefused(str(error)) from None
@@ -119,7 +119,7 @@ def start(organization: str, *, everything: bool, by: User, at: datetime) -> Non
         )
     assumed = settings().writes_assumed_hours
     committing(
-        lambda: WriteBack.start(organization, everything=everything, with_assumed=assumed, by=by, at=at)
+        lambda: WriteBack.start(organization, user, everything=everything, with_assumed=assumed, by=by, at=at)
     )
 
 

@@ -1,6 +1,6 @@
 """What is new in Dataverse: reads it page by page, and keeps only what the shop does not know yet."""
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -54,6 +54,9 @@ class ChangeSet:
     unchanged: int = 0
     approved: set[str] = field(default_factory=set)  # the ids that came as approved
     latest: datetime | None = None  # the latest modifiedon that came
+    hooks: dict[str, int] = field(
+        default_factory=dict
+    )  # the queued rows that were looked at, and their counts
     empty: list[str] = field(default_factory=list)  # fields of which no row said anything; full readings only
     warnings: list[str] = field(default_factory=list)  # what is amiss with Dataverse's table, in sentences
 
@@ -99,6 +102,22 @@ def read_changes(
     expected = len((known.ids | news.approved) - news.gone.keys())
     # Dataverse counts to COUNT_LIMIT: of more rows, the daily full reading finds what was deleted.
     return news if service.approved_count(statistics) == min(expected, COUNT_LIMIT) else None
+
+
+def read_rows(
+    service: DataverseService,
+    known: Snapshot,
+    statistics: CallStatistics,
+    on_page: OnPage = lambda: None,
+    *,
+    ids: Collection[str],
+) -> ChangeSet:
+    """Read these rows, whatever has become of them. What else has changed is not known after it."""
+    news = ChangeSet(is_full=False)
+    _take_pages(service.row_pages(sorted(ids), statistics, known=known.settled), known, news, on_page)
+    _note_unread(news, service)
+    news.latest = None
+    return news
 
 
 def watermark(news: ChangeSet, *, before: datetime | None, now: datetime) -> datetime | None:

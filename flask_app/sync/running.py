@@ -17,11 +17,11 @@ from flask_app.dataverse.retries import CallStatistics
 from flask_app.dataverse.transport import Deadline
 from flask_app.models import SyncRun, committing
 from flask_app.models.errors import Busy, ConcurrentUpdate
-from flask_app.models.sync_run import ABANDONED, FAILED, POLL
+from flask_app.models.sync_run import ABANDONED, FAILED, POLL, WEBHOOK
 from flask_app.models.task_run import LONGEST_REST
 
 RUN_SECONDS = 600.0  # the longest that one run reads, with all its requests, pages and waits
-BY_ITSELF = ("schedule", POLL, "login")  # these leave Dataverse alone while it wants to rest
+BY_ITSELF = ("schedule", POLL, WEBHOOK, "login")  # these leave Dataverse alone while it wants to rest
 
 _STOPPED = "This run was interrupted: the program was stopped. It changed nothing."
 
@@ -89,7 +89,7 @@ class Running:
 
     def fold(self) -> None:
         """Give a poll that changed nothing one line with those before it. Never worth failing for."""
-        if self.row.trigger != POLL:
+        if self.row.trigger not in (POLL, WEBHOOK):
             return
         try:
             committing(self.row.fold)
@@ -141,7 +141,8 @@ def take(trigger: str, user_id: int | None, not_within: timedelta | None) -> Syn
 
 def _take(trigger: str, user_id: int | None, not_within: timedelta | None) -> SyncRun | None:
     now, last = utc_now(), SyncRun.last()
-    if last and not_within is not None and abs(now - last.started_at) < not_within:
+    was_all = last is not None and last.trigger != WEBHOOK  # a webhook's run reads some rows only
+    if last and was_all and not_within is not None and abs(now - last.started_at) < not_within:
         raise SyncTooSoon
     if last and last.rest_until and trigger in BY_ITSELF and now < last.rest_until <= now + LONGEST_REST:
         raise SyncResting(last.rest_until)

@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import func, select
 
-from flask_app.models import Correction, Shift, SyncRun, db
+from flask_app.models import Correction, OwedHours, Shift, SyncRun, db
 from flask_app.models.sync_run import SUCCEEDED
 from flask_app.sync.health import timed_tasks
 
@@ -37,6 +37,7 @@ class _Shop:
         if runs:
             worked = runs[0].outcome == SUCCEEDED
             yield _gauge("sync_last_succeeded", "1 if the last sync worked", worked)
+        yield _gauge("owed_hours", "Jobs whose hours Dataverse is owed", OwedHours.count(now=self._now))
         missed = sum(task.missed is not None for task in timed_tasks(now=self._now))
         yield _gauge("missed_tasks", "Timed tasks that were due and did not run", missed)
 

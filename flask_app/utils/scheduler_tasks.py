@@ -24,6 +24,7 @@ from flask_app.sync.health import CHECK_MINUTES, DAILY_SYNC, daily_is_near, dail
 from flask_app.sync.hours_out import send_owed_hours
 from flask_app.timeclock.clock_out import CLOCK_OUT, Outcome, clock_out, due_ends, last_due
 from flask_app.upkeep.task_lines import TaskLine
+from flask_app.utils.hooked_sync import automated_hooks
 from flask_app.utils.timed_sync import BROKE_OFF, Ended, sync_unattended
 
 FIRST_LOOK = timedelta(seconds=3)
@@ -87,6 +88,8 @@ def _schedule(app: Flask) -> list[tuple[Callable[[Flask], None], Any]]:
         tasks.append((automated_poll, every(config.poll_minutes)))
     if config.writes_hours:
         tasks.append((automated_hours_out, every(1)))
+    if config.syncs and config.webhook_keys:
+        tasks.append((automated_hooks, every(1)))
     return tasks
 
 

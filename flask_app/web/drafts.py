@@ -69,7 +69,8 @@ def kept_page(kept: str, user_id: int) -> str | None:
 
 
 def _draw_what_was_kept() -> None:
-    if request.method == "POST" and request.form.get("draw_again") and _can_be_drawn():
+    # The form is read last: not every POST has one, and some may be larger than forms are.
+    if request.method == "POST" and _can_be_drawn() and request.form.get("draw_again"):
         g.draw_again = BACK_AGAIN
 
 

@@ -195,3 +195,15 @@ def test_each_post_is_logged_in_one_line_without_its_key(receiver):
         standin.add()
         assert standin.webhooks.settled(PATIENCE)
     assert lines == [f"webhook Create {receiver.url} 200"]
+
+
+def test_an_update_is_told_only_if_it_wrote_one_of_the_filtering_attributes(standin, receiver):
+    row = standin.add()
+    standin.webhooks.register(receiver.url, attributes=["imi_gc"])
+
+    standin.change(row, imi_actualhours=2.0)
+    standin.change(row, imi_gc="Marlowe Brothers")
+    standin.delete(row)
+
+    assert standin.webhooks.settled(PATIENCE)
+    assert [one.message for one in standin.webhooks.deliveries] == ["Update", "Delete"]

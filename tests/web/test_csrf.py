@@ -12,6 +12,7 @@ from flask_app.models import Base, Job, User, db
 from tests.conftest import PASSWORD
 from tests.shop import punch_in
 
+BY_KEY = {"/api/dataverse/webhook"}  # another program posts here, with a key: tests/sync/test_webhook.py
 STALE = "This page is out of date, so nothing was saved."
 
 
@@ -45,7 +46,7 @@ def everything(app: Flask) -> dict[str, list[tuple[object, ...]]]:
 
 def post_addresses(app: Flask) -> Iterator[str]:
     for rule in app.url_map.iter_rules():
-        if "POST" in rule.methods:
+        if "POST" in rule.methods and rule.rule not in BY_KEY:
             yield re.sub(r"<[^>]+>", "1", rule.rule)
 
 

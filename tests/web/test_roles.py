@@ -62,6 +62,7 @@ TABLE = {
     ("GET", "/sync/run/<int:run_id>"): (OUT, NO, IN),
     ("POST", "/sync/rehearsal"): (OUT, NO, IN),
     ("POST", "/sync/check"): (OUT, NO, IN),
+    ("POST", "/api/dataverse/webhook"): (LOGIN, LOGIN, LOGIN),  # by a key; without one there is none
     ("GET", "/sync/hours"): (OUT, NO, IN),
     ("POST", "/sync/hours/rehearsal"): (OUT, NO, IN),
     ("POST", "/sync/hours/start"): (OUT, NO, IN),
