@@ -121,7 +121,7 @@ def test_a_worker_says_when_they_left_and_the_office_approves(app, open_browser,
     expect(phone.get_by_text("Waiting for the office.").first).to_be_visible()
     log_in(office, "grace")
     office.get_by_role("link", name="Office").click()
-    office.get_by_role("link", name="Corrections asked").click()
+    office.get_by_role("link", name="Correction requests").click()
     expect(office.get_by_text("Stayed for the delivery")).to_be_visible()
     office.get_by_role("button", name="Approve: Ana Duarte").click()
     expect(office.get_by_text("Ana Duarte's hours are corrected.")).to_be_visible()

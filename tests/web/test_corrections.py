@@ -213,7 +213,7 @@ def test_what_is_to_be_settled_is_listed_and_counted(log_in, assumed, left_open)
     page = words(grace.get("/admin/stale_shifts").text)
     assert "Left open 1" in page
     assert "Assumed, not confirmed 1" in page
-    assert "Ends to settle 2" in words(grace.get("/office").text)
+    assert "Missing punch-outs 2" in words(grace.get("/office").text)
 
 
 def test_a_batch_is_shown_before_it_is_done(app, log_in, assumed, left_open):
@@ -268,7 +268,7 @@ def test_a_batch_without_a_reason_is_shown_again_with_all_that_was_ticked(app, l
 def test_what_the_preview_promises_is_done_also_where_the_end_stays(app, log_in, assumed):
     grace = log_in("grace")
     page = grace.post("/admin/stale_shifts", data={"shift": assumed, "how": "assumed"}).text
-    assert "Repair 1 shift" in page
+    assert "Fix 1 shift" in page
     form = {"shift": re.findall(r'name="shift" value="([^"]+)"', page), "how": "assumed", "reason": "Camera"}
     done = grace.post("/admin/stale_shifts/repair", data=form, follow_redirects=True)
     assert "Fixed 1 shift." in done.text
@@ -280,7 +280,7 @@ def test_the_preview_promises_nothing_about_an_admins_own_hours(app, log_in, cas
         committing(lambda: setattr(db.session.get_one(User, cast.luis), "department", "ADMINISTRATIVE"))
     page = log_in("luis").post("/admin/stale_shifts", data={"shift": left_open, "how": "assumed"})
     assert "Another admin has to decide about your own hours." in page.text
-    assert "Repair 1 shift" not in page.text
+    assert "Fix 1 shift" not in page.text
 
 
 @pytest.mark.parametrize("shift", ["-1", "-99999999999999999999999", "99999999999999999999999"])

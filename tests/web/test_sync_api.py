@@ -337,7 +337,7 @@ def test_a_run_that_gives_no_sign_of_life_does_not_look_like_running(
 
     assert (told["outcome"], "no sign of life" in told["message"]) == (ABANDONED, True)
     assert "data-run" not in pages[0]
-    assert "Broke off" in pages[0]
+    assert "Interrupted" in pages[0]
     assert "no sign of life" in pages[1]
 
 

@@ -108,7 +108,7 @@ def test_confirming_while_dataverse_is_down_waits_for_it(app, grace, held, stand
     standin.faults.fail(403, times=None)
     press(grace, f"/sync/hold/{hold(app).id}/confirm")
     assert hold(app).state == "confirmed"
-    assert "The next sync does what is still so." in words(grace.get("/sync").text)
+    assert "The next sync does what still holds." in words(grace.get("/sync").text)
     standin.faults.clear()
     assert sync(app).gone == 15
 
