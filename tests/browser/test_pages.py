@@ -101,7 +101,7 @@ def _runs(job, at):
     one = {"run_id": run.id, "job_id": job.id, "im_number": job.im_number}
     write_ledger(SyncChange, [{**one, "field": name, "old": old, "new": new} for name, old, new in fields])
     numbers = ["", "W" * 255, *("4512" for _ in range(58))]
-    skip = {"run_id": run.id, "dataverse_id": str(uuid4()), "reason": "Enter the IM number."}
+    skip = {"run_id": run.id, "dataverse_id": str(uuid4()), "reason": "The IM number is missing."}
     write_ledger(SyncSkip, [{**skip, "im_number": number} for number in numbers])
     return {"run": run.id, "failed": failed.id}
 
@@ -203,11 +203,11 @@ def test_meal_and_paid_grow_by_the_meal_rule(app, open_browser, cast, add_job):
     log_in(page, "ana")
     page.goto("/my/hours")
     today = page.locator(".stats .card").first
-    expect(today).to_contain_text(re.compile(r"0:0\d h\s*− 0:00 meal = 0:0\d paid"))
+    expect(today).to_contain_text(re.compile(r"0:0\d h\s*0:0\d paid \(0:00 meal\)"))
     page.clock.fast_forward("04:10:00")
-    expect(today).to_contain_text(re.compile(r"4:1\d h\s*− 0:1\d meal = 4:00 paid"))
+    expect(today).to_contain_text(re.compile(r"4:1\d h\s*4:00 paid \(0:1\d meal\)"))
     page.clock.fast_forward("01:00:00")
-    expect(today).to_contain_text(re.compile(r"5:1\d h\s*− 0:30 meal = 4:4\d paid"))
+    expect(today).to_contain_text(re.compile(r"5:1\d h\s*4:4\d paid \(0:30 meal\)"))
 
 
 def test_a_search_that_fails_says_so_and_keeps_the_list(open_browser, busy_shop):

@@ -113,7 +113,7 @@ def test_sync_jobs_lists_what_was_skipped(shop: Flask, standin: Standin) -> None
     result = run(shop, "sync-jobs")
 
     assert result.exit_code == 0
-    assert f"Skipped (no number) [{row}]: Enter the IM number.\n" in result.output
+    assert f"Skipped (no number) [{row}]: The IM number is missing.\n" in result.output
 
 
 def test_sync_jobs_ends_with_1_if_dataverse_fails(shop: Flask, standin: Standin) -> None:

@@ -68,7 +68,7 @@ def test_a_run_says_what_it_held_back_with_the_jobs_and_two_buttons(app, grace, 
 
 
 def test_every_page_of_an_admin_says_that_something_waits(app, grace, held, log_in):
-    said = "Nothing of it is done before an admin has looked."
+    said = "Nothing is done until an admin has checked it."
     page = grace.get("/dashboard").text
     assert (said in words(page), f'href="/sync/run/{runs(app)[0].id}">Look at it' in page) == (True, True)
     assert said not in words(log_in("ana").get("/dashboard").text)
