@@ -23,6 +23,7 @@ from flask_app.models.database import PROJECT
 from flask_app.models.job import ACTIVE
 from flask_app.standin import Standin
 from flask_app.sync.approved_jobs import SyncNotConfigured, SyncRunning, sync_approved_jobs
+from flask_app.sync.folders import refresh_folders
 from flask_app.sync.following import fingerprints
 from flask_app.sync.hours_out import WriteBackRefused, hours_table, start
 from flask_app.timeclock import ledger
@@ -132,6 +133,7 @@ def _with(config: Config, note: dict[str, str]) -> Config:
         bcrypt_rounds=8,
         write_back="hours",
         webhook_keys=(note["SECRET_KEY"][:32],),
+        sharepoint_links=True,
     )
 
 
@@ -146,6 +148,8 @@ def fill(app: Flask, standin: Standin) -> list[Account]:
             click.echo(reason)  # USE_DATAVERSE=false: the demo of the kill switch; or a demo that was killed
         committing(lambda: _add_shifts(people))
         _write_hours_back(people)
+        _make_folders(standin)
+        refresh_folders(now=utc_now())
     automated_job_sync(app)  # before more is approved, so that these jobs wait for somebody's click on Sync
     with app.app_context():
         _approve_some(standin)
@@ -208,6 +212,12 @@ def hear_changes(config: Config, standin: Standin) -> None:
     [key] = config.webhook_keys
     url = f"http://127.0.0.1:{config.port}/api/dataverse/webhook"
     standin.webhooks.register(url, headers={"X-Webhook-Key": key}, attributes=READ)
+
+
+def _make_folders(standin: Standin) -> None:
+    """Give every other job documents; the addresses lead nowhere, for there is no such SharePoint."""
+    for row in standin.rows()[::2]:
+        standin.sharepoint.add_folder(row["imi_jobid"], f"{row['imi_imnumber']}_{row['imi_jobid'][:8]}")
 
 
 def _write_hours_back(people: Sequence[User]) -> None:

@@ -25,7 +25,8 @@ DATAVERSE_REQUIRED = (
 )  # fmt: skip
 SETTINGS = (
     "DATABASE_URL", "SECRET_KEY", *DATAVERSE_REQUIRED, "DATAVERSE_AUTHORITY", "DATAVERSE_CA_BUNDLE",
-    "DATAVERSE_SECRET_EXPIRES", "DATAVERSE_WRITE_BACK", "DATAVERSE_WRITE_ASSUMED", "DATAVERSE_WEBHOOK_KEY",
+    "DATAVERSE_SECRET_EXPIRES", "DATAVERSE_WRITE_BACK", "DATAVERSE_WRITE_ASSUMED",
+    "DATAVERSE_WEBHOOK_KEY", "SHAREPOINT_LINKS",
     "USE_DATAVERSE", "SHOP_TIMEZONE", "SYNC_TIME", "POLL_MINUTES", "LOGIN_SYNC_MINUTES", "REGISTRATION",
     "MEAL_MINUTES", "MEAL_AFTER_HOURS", "LONGEST_SHIFT_HOURS",
     "HOST", "PORT", "TRUSTED_PROXIES", "TRUSTED_HOSTS", "DATABASE_CA_BUNDLE", "DATABASE_TLS",
@@ -72,6 +73,7 @@ class Config:
     shop_timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/New_York"))
     write_back: str = ""  # "hours": worked hours go back to Dataverse, once an admin has started it
     writes_assumed_hours: bool = False  # whether ends that were only assumed count there
+    sharepoint_links: bool = False
     webhook_keys: tuple[str, ...] = field(default=(), repr=False)  # none: no webhook is taken
     sync_time: time = time(6, 0)
     poll_minutes: int = 10  # 0: no sync between the daily ones by itself
@@ -112,6 +114,7 @@ class Config:
             shop_timezone=reader.read("SHOP_TIMEZONE", _zone, ZoneInfo("America/New_York")),
             write_back=reader.read("DATAVERSE_WRITE_BACK", _one_of("hours"), ""),
             writes_assumed_hours=reader.read("DATAVERSE_WRITE_ASSUMED", _switch, False),
+            sharepoint_links=reader.read("SHAREPOINT_LINKS", _switch, False),
             webhook_keys=reader.read("DATAVERSE_WEBHOOK_KEY", _keys, ()),
             sync_time=reader.read("SYNC_TIME", _time_of_day, time(6, 0)),
             # The demo's Sync button should have something to bring.

@@ -7,7 +7,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_app.config import settings
-from flask_app.models import Job, Shift, SyncRun, committing
+from flask_app.models import Job, JobFolder, Shift, SyncRun, committing
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.models.job import ACTIVE, INACTIVE
 from flask_app.reporting.departments import Departments
@@ -105,6 +105,7 @@ def job_page(job: Job, form: PunchForm) -> str:
     return render_template(
         "jobs/show.html",
         job=job,
+        folder=JobFolder.of(job) if settings().sharepoint_links else None,
         shift=my_shift(),
         totals=totals,
         total_minutes=total_minutes,

@@ -17,6 +17,7 @@ from flask_app.sync.approved_jobs import (
 from flask_app.sync.attention import attention, renumbered
 from flask_app.sync.check import board_step, would_work
 from flask_app.sync.check import check as steps_to_dataverse
+from flask_app.sync.folders import FOLDERS
 from flask_app.sync.health import timed_tasks
 from flask_app.sync.running import RUN_SECONDS
 from flask_app.utils.background_sync import sync_in_background
@@ -39,6 +40,7 @@ def index() -> ResponseReturnValue:
         running=None if running is None or running.looks_dead(now=now()) else running,
         runs=SyncRun.latest(limit=20),
         tasks=timed_tasks(now=now()),
+        folders=TaskRun.last(FOLDERS) if settings().sharepoint_links else None,
         hooks=HookCount.of(today()) if settings().webhook_keys else None,
         last_poll=TaskRun.last(POLL) if settings().poll_minutes else None,
         last_success=SyncRun.last_success(),

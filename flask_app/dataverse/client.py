@@ -165,6 +165,13 @@ class DataverseClient:
         # Negative: Dataverse's word for "not counted". A bool is an int in Python.
         return count if type(count) is int and count >= 0 else None
 
+    def bound_function(
+        self, entity_set: str, record_id: str, name: str, *, statistics: CallStatistics | None = None
+    ) -> Row:
+        """Return what a function of Dataverse's own says of one record; one without parameters."""
+        address = f"{self._address(entity_set, record_id)}/Microsoft.Dynamics.CRM.{plain_name(name)}()"
+        return self._object(self._answer(self._request("GET", address, {}), self._call(statistics)))
+
     def number_column(self, table: str, column: str, kind: str) -> Row:
         """Return the definition of one column of numbers; `kind` is "Decimal", "Double", ..."""
         options = {"$select": "LogicalName,IsValidForUpdate,SourceType,Precision,MinValue,MaxValue"}

@@ -21,6 +21,7 @@ from .journal import Journal, Record
 from .limits import Limits
 from .schema import APPROVED, COLUMNS, NEEDED, STATUS, Row, columns_of
 from .server import Server
+from .sharepoint import SharePoint
 from .table import Table, etag
 from .tokens import TokenDesk
 from .webhooks import Webhooks
@@ -80,6 +81,7 @@ class Standin:
         self._directory = Path(directory) if directory else None
         self._journal = Journal(log)
         self.webhooks = Webhooks(log)
+        self.sharepoint = SharePoint()
         self.access = access or Access(write=not read_only)
         self._columns = columns_of(status, without)
         self._table = Table(self.webhooks.publish, self._as_stored(NEEDED))
@@ -102,7 +104,7 @@ class Standin:
         self.faults = Faults(self._expire_tokens, tracking.expire)
         self._control = Control(self._table, self.faults, self.limits, self._journal, self.webhooks)
         self._web_api = web_api.WebApi(
-            self._table, tracking, self.access, self._columns, max_page_size=max_page_size
+            self._table, tracking, self.access, self._columns, self.sharepoint, max_page_size=max_page_size
         )
 
     def start(self) -> Self:

@@ -16,6 +16,7 @@ from .query import check_options, context
 from .render import wants
 from .rows import RowOperations
 from .schema import ENTITY_SET, Column
+from .sharepoint import FUNCTION, LOCATIONS, SITES, SharePoint
 from .table import Table
 from .wire import ApiError, Request, Response, unknown_segment
 
@@ -62,6 +63,7 @@ class WebApi:
         tracking: ChangeTracking,
         access: Access,
         columns: Mapping[str, Column],
+        sharepoint: SharePoint,
         *,
         max_page_size: int,
     ) -> None:
@@ -71,6 +73,12 @@ class WebApi:
         self._routes: list[Route] = [
             *_row_routes(table, tracking, access, max_page_size),
             *((re.compile(pattern), {"GET": answer}) for pattern, answer in _METADATA),
+            (re.compile(SITES), {"GET": sharepoint.sites}),
+            (re.compile(LOCATIONS), {"GET": sharepoint.locations}),
+            (
+                re.compile(rf"{LOCATIONS}\((?P<key>[^()]*)\)/{re.escape(FUNCTION)}"),
+                {"GET": sharepoint.address},
+            ),
             (re.compile(r"WhoAmI(?:\(\))?"), {"GET": _who_am_i}),
             (_PRIVILEGE, {"GET": self._privileges}),
             (re.compile(""), {"GET": _service_document}),

@@ -20,6 +20,7 @@ from flask_app.clock import utc_now
 from flask_app.config import settings
 from flask_app.models import TaskRun, committing
 from flask_app.models.sync_run import POLL
+from flask_app.sync.folders import refresh_folders
 from flask_app.sync.health import CHECK_MINUTES, DAILY_SYNC, daily_is_near, daily_try
 from flask_app.sync.hours_out import send_owed_hours
 from flask_app.timeclock.clock_out import CLOCK_OUT, Outcome, clock_out, due_ends, last_due
@@ -115,7 +116,15 @@ def automated_job_sync(app: Flask) -> None:
         due_at, retry_until = daily_try(now=now)
         if config.syncs and due_at:
             claim = TaskRun.claim(DAILY_SYNC, due_at=due_at, now=now, until=retry_until)
-            _carry_out(claim, lambda: sync_unattended("schedule"))
+            _carry_out(claim, _daily)
+
+
+def _daily() -> Ended | None:
+    """Sync; then read where the jobs' folders are, which never fails the sync."""
+    ended = sync_unattended("schedule")
+    if ended and ended.worked and (told := refresh_folders(now=utc_now())):
+        _log.info("Job folders: %s", told)
+    return ended
 
 
 def automated_poll(app: Flask) -> None:
