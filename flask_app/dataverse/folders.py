@@ -1,8 +1,8 @@
 """Where the documents of jobs are in SharePoint, as Dataverse tells it.
 
-The tables sharepointsite and sharepointdocumentlocation, and of a location the function
-RetrieveAbsoluteAndSiteCollectionUrl (Microsoft's Web API reference). A row is there once somebody has opened a
-job's documents.
+The tables sharepointsite and sharepointdocumentlocation, and the function
+RetrieveAbsoluteAndSiteCollectionUrl of a location (see Microsoft's Web API reference). A row is there once
+somebody has opened the documents of a job.
 """
 
 from collections.abc import Iterator, Sequence
