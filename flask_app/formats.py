@@ -18,10 +18,10 @@ def time_of_day(local: datetime) -> str:
 
 
 def stamp(local: datetime) -> str:
-    """11/23/2026 07:02 AM · 23 nov 2026 7:02 AM"""
+    """11/23/2026 7:02 AM · 23 nov 2026 7:02 AM"""
     if language() != ENGLISH:
         return f"{local.day} {month_name(local)} {local.year} {time_of_day(local)}"
-    return f"{local.month:02}/{local.day:02}/{local.year} {time_of_day(local).rjust(8, '0')}"
+    return f"{local.month:02}/{local.day:02}/{local.year} {time_of_day(local)}"
 
 
 def day(value: date) -> str:

@@ -95,7 +95,7 @@ def _columns(layout: Layout, selection: Selection) -> list[Column]:
     return [
         Column("Employee", link="person"),
         Column("Employee number", in_files=True),
-        Column("Department"),
+        Column("Department", minor=True),
         *(Column(_label(span[0], selection), HOURS, link="span", span=span) for span in spans),
         Column("Worked", HOURS, link="range"),
         *([Column("Meal", HOURS, link="range"), Column("Paid", HOURS, link="range")] if layout.meals else []),

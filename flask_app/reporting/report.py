@@ -25,7 +25,8 @@ Unsettled = tuple[int, int]  # of a sum: minutes of open shifts, minutes of shif
 class Column:
     """One column. `sort` is the word that sorts by it in an address, `link` what its cells lead to on a page.
 
-    `span` are the first and last day that its figures are about; a column `in_files` stands only there.
+    `span` are the first and last day that its figures are about; a column `in_files` stands only there, a
+    `minor` one not on a phone.
     """
 
     label: str
@@ -34,6 +35,7 @@ class Column:
     link: str = ""
     span: tuple[date, date] | None = None
     in_files: bool = False
+    minor: bool = False
 
     @property
     def is_number(self) -> bool:

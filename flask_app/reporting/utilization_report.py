@@ -87,7 +87,7 @@ def quarterly_report(
 def _columns(meals: bool) -> list[Column]:
     columns = [
         Column("Employee", sort="person", link="range"), Column("Employee number", in_files=True),
-        Column("Department", sort="department"),
+        Column("Department", sort="department", minor=True),
         Column("Total Shifts", WHOLE), Column("Total Hours", HOURS, sort="worked", link="range"),
         Column("Possible Hours", HOURS, link="possible"),
         Column("Utilization %", PERCENT, sort="utilization"),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 640, 240
-LEFT, RIGHT, TOP, BOTTOM = 48, 8, 12, 28
+LEFT, RIGHT, TOP, BOTTOM = 68, 8, 16, 36  # room for texts of 25: 11 px on the smallest phone
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ _CELLS: dict[str, tuple[str, int, Callable[[Any], Any]]] = {
     DECIMAL: ("0.00", 10, lambda minutes: minutes / 60),
     PERCENT: ("0.0", 10, float),
     DAY: ("mm/dd/yyyy", 12, lambda day: day),
-    TIME: ("mm/dd/yyyy hh:mm AM/PM", 20, lambda minute: _local(minute)),
+    TIME: ("mm/dd/yyyy h:mm AM/PM", 20, lambda minute: _local(minute)),
     MARKS: ("@", 20, mark_words),
 }
 

@@ -45,7 +45,7 @@ def init_app(app: Flask) -> None:
         day_end=day_end,
         week_end=week_end,
     )
-    for present in (so_far, clock, stamp, day, short_day, hm, hours, iso):
+    for present in (so_far, clock, stamp, time_on, day, short_day, hm, hours, iso):
         app.jinja_env.filters[present.__name__] = present
     app.jinja_env.filters.update(weekdays=weekdays, at_minute=at_minute, mark_words=mark_words)
     app.jinja_env.filters["by_job"] = by_job
@@ -58,7 +58,7 @@ def clock(instant: datetime) -> str:
 
 
 def stamp(instant: datetime) -> str:
-    """11/23/2026 07:02 AM · 23 nov 2026 7:02 AM"""
+    """11/23/2026 7:02 AM · 23 nov 2026 7:02 AM"""
     return formats.stamp(_local(instant))
 
 
@@ -67,6 +67,13 @@ def weekdays(numbers: int) -> str:
     monday = date(2024, 1, 1)
     week = (monday + timedelta(days=n) for n in range(7))
     return ", ".join(formats.day_name(day) for day in week if works_on(numbers, day)) or _("no day")
+
+
+def time_on(instant: datetime, day: object) -> str:
+    """7:02 AM of that day, and with its own day where it is another: Tue Nov 24 7:02 AM"""
+    local = _local(instant)
+    time = formats.time_of_day(local)
+    return time if local.date() == day else f"{formats.short_day(local)} {time}"
 
 
 def so_far(start: datetime) -> int:

@@ -100,7 +100,7 @@ def test_the_banner_comes_with_the_first_failure_and_goes_with_the_first_success
     check(app, SIX)
 
     said = banner(SIX + MINUTE)
-    assert said.startswith("The daily sync failed on 11/23/2026 06:00 AM : localhost is out of order")
+    assert said.startswith("The daily sync failed on 11/23/2026 6:00 AM : localhost is out of order")
     assert "It is tried again every 10 minutes until 12:00 PM ." in said
     standin.faults.clear()
     check(app, SIX + CHECK)
@@ -458,7 +458,7 @@ def test_admins_are_told_when_polls_have_failed_for_an_hour(
         look(app, SIX + minutes * MINUTE)
 
     assert banner(SIX + HOUR) == ""
-    assert banner(SIX + 70 * MINUTE).startswith("No sync has worked since 11/23/2026 06:00 AM")
+    assert banner(SIX + 70 * MINUTE).startswith("No sync has worked since 11/23/2026 6:00 AM")
     standin.faults.clear()
     look(app, SIX + 80 * MINUTE)
     assert banner(SIX + 80 * MINUTE) == ""
@@ -477,7 +477,7 @@ def test_polls_that_found_nothing_share_one_line(app: Flask, standin: Standin, c
     assert (line.polls, line.polls_since, line.started_at) == (6, SIX + 10 * MINUTE, SIX + HOUR)
     with time_machine.travel(SIX + 2 * HOUR, tick=False):
         page = words(log_in("grace").get("/sync").text)
-    assert "This line stands for 6 polls since 11/23/2026 06:10 AM" in page
+    assert "This line stands for 6 polls since 11/23/2026 6:10 AM" in page
 
 
 def test_a_poll_that_brought_something_keeps_its_line(app: Flask, standin: Standin) -> None:

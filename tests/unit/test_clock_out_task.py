@@ -100,7 +100,7 @@ def test_a_clock_out_that_failed_is_shown_and_tried_again_until_it_works(
         at(app, SIX + MINUTE)  # it is looked at every minute, but not hammered
     assert task(app).attempts == 1
     said = banner(SIX + MINUTE)
-    assert said.startswith("The auto clock-out of 11/23/2026 06:00 PM did not work: Assumed ends: 1.")
+    assert said.startswith("The auto clock-out of 11/23/2026 6:00 PM did not work: Assumed ends: 1.")
     assert banner(SIX + MINUTE, "ana") == ""
 
     at(app, SIX + BREATH)
@@ -145,7 +145,7 @@ def test_a_clock_out_that_did_not_run_is_shown_until_it_has(
 
     said = banner(SIX + GRACE + MINUTE)
 
-    assert said == "The auto clock-out was due 11/23/2026 06:00 PM and has not run: shifts may still be open."
+    assert said == "The auto clock-out was due 11/23/2026 6:00 PM and has not run: shifts may still be open."
     at(app, SIX + GRACE + 2 * MINUTE)
     assert banner(SIX + GRACE + 3 * MINUTE) == ""
 

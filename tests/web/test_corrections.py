@@ -220,7 +220,7 @@ def test_a_batch_is_shown_before_it_is_done(app, log_in, assumed, left_open):
     grace = log_in("grace")
     form = {"shift": [left_open, assumed], "how": "time", "at": "15:00"}
     page = grace.post("/admin/stale_shifts", data=form).text
-    assert "Ends 11/21/2026 03:00 PM" in words(page)
+    assert "Ends 11/21/2026 3:00 PM" in words(page)
     assert shift_of(app, left_open).is_open
     named = re.findall(r'name="shift" value="([^"]+)"', page)
     done = {"shift": named, "how": "time", "at": "15:00", "reason": "Door log"}

@@ -51,7 +51,7 @@ def test_the_list_says_what_the_old_row_said_and_why_it_waits(log_in, set_aside)
     set_aside("no_person impossible_date", None, None, person_id=None, job_id=None)
     page = log_in("grace").get("/admin/old_shifts").text
     for words in (
-        "Ana Duarte", "4512", "01/09/2024 07:00 AM", "01/09/2024 06:00 AM", "It ends before it starts.",
+        "Ana Duarte", "4512", "01/09/2024 7:00 AM", "01/09/2024 6:00 AM", "It ends before it starts.",
         "Person 7 of the old program", "Job 31 of the old program", "Its person does not exist.",
     ):  # fmt: skip
         assert words in page, words

@@ -268,7 +268,7 @@ def test_a_punch_after_days_asks_when_the_shift_ended(app, ana, cast, desk):
     shift_id = open_shift(app, cast.ana, desk)
     with time_machine.travel(NOW + 72 * HOUR, tick=False):
         page = html.unescape(ana.post(f"/punch_out/{shift_id}", follow_redirects=True).text)
-    assert "open for very long. We used 11/23/2026 03:30 PM. Tell us when you left." in page
+    assert "open for very long. We used 11/23/2026 3:30 PM. Tell us when you left." in page
     assert "Did you leave" in page
 
 

@@ -172,7 +172,7 @@ def test_who_is_free_starts_and_who_is_busy_is_shown_and_left_alone(app, log_in,
     punch("luis", SEVEN, job="4513")
     grace = log_in("grace")
     page = preview(grace, [cast.ana, cast.luis])
-    assert "On 4513 since 11/23/2026 07:02 AM." in words(page)
+    assert "On 4513 since 11/23/2026 7:02 AM." in words(page)
     assert shifts(app, cast.ana) == []
     answer = grace.post("/admin/assign_shift/start", data=decided(page), follow_redirects=True)
     assert "1 person is now on 4512." in answer.text
