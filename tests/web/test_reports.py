@@ -8,7 +8,7 @@ import pytest
 
 from flask_app.models import Job, User, db
 from tests.conftest import NOW
-from tests.shop import punch_in
+from tests.shop import punch_in, punch_out
 
 REPORTS = ("shifts", "hours", "quarterly", "jobs")
 
@@ -117,3 +117,25 @@ def test_a_report_to_go_back_to_is_one_of_ours(grace, cast, add_job):
     )
     page = grace.get(f"{added.location}?next=https://evil.example/")
     assert (page.status_code, "evil" in page.text) == (200, False)
+
+
+def test_on_paper_there_are_no_hints_and_the_totals_stand_once_at_the_end(app, grace, cast, add_job, log_in):
+    log_in("ana").post("/create/shift", data={"job_id": add_job("4512")})
+    page, paper = (grace.get(f"/reports/hours{form}").text for form in ("", "?format=print"))
+    assert ("kpis" in page, "quiet" in page) == (True, True)
+    assert ("kpis" in paper, 'class="quiet"' in paper) == (False, False)
+    assert paper.count("<tfoot>") == 1
+
+
+def test_a_line_of_shifts_has_times_of_its_day_and_other_days_by_name(app, grace, cast, add_job):
+    job = add_job("4512")
+    with app.app_context():
+        ana, desk = db.session.get_one(User, cast.ana), db.session.get_one(Job, job)
+        shift = punch_in(ana, desk, NOW)
+        punch_out(shift, NOW + timedelta(hours=13))
+        punch_in(ana, desk, NOW + timedelta(hours=14))
+        punch_out(punch_in(ana, desk, NOW + timedelta(hours=15)), NOW + timedelta(hours=20))
+    text = grace.get("/reports/shifts?from=2026-11-23&to=2026-11-23&sort=start").text
+    times = re.findall(r"<time [^>]*>([^<]+)</time>", text)
+    assert times[:2] == ["7:02 AM", "8:02 PM"]
+    assert times[-2:] == ["10:02 PM", "Tue Nov 24 3:02 AM"]
