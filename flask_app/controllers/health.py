@@ -14,6 +14,7 @@ from flask_app.upkeep.metrics import CONTENT_TYPE, exposition
 from flask_app.upkeep.release import commit
 from flask_app.web.now import now
 from flask_app.web.presenting import static_url
+from flask_app.web.proxy import problems_seen
 
 bp = Blueprint("health", __name__)
 
@@ -39,7 +40,7 @@ def readyz() -> ResponseReturnValue:
     except (DBAPIError, TimeoutError) as error:
         return _not_ready(outage_sentence(error, db.engine.url))
     age = None if success is None else int((now() - success.started_at).total_seconds())
-    return jsonify(database="ok", seconds_since_good_sync=age)
+    return jsonify(database="ok", seconds_since_good_sync=age, warnings=problems_seen())
 
 
 def _not_ready(message: str) -> ResponseReturnValue:

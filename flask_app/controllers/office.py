@@ -8,6 +8,7 @@ from flask_app.models import AdoptedRow, Correction, SyncRun, User
 from flask_app.timeclock.clock_out import stale_shifts, unconfirmed
 from flask_app.web.access import admin_required
 from flask_app.web.now import now
+from flask_app.web.proxy import proxy_problems
 
 bp = Blueprint("office", __name__)
 
@@ -17,6 +18,7 @@ bp = Blueprint("office", __name__)
 def index() -> ResponseReturnValue:
     return render_template(
         "office/index.html",
+        proxy_problems=proxy_problems(),
         people=User.waiting_count(),
         old_shifts=AdoptedRow.waiting_count(),
         corrections=Correction.waiting_count(),

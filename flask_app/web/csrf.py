@@ -20,6 +20,13 @@ class MaskedCSRF(CSRFProtect):  # type: ignore[misc]  # flask-wtf has no types
         super().init_app(app)
         app.context_processor(lambda: {"csrf_token": masked_token})
 
+    def protect(self, apply_exemptions: bool = False) -> None:
+        """Refuse a Referer that can't be read as well: flask-wtf would let its ValueError through."""
+        try:
+            super().protect(apply_exemptions)
+        except ValueError:
+            self._error_response("The referrer can't be read.")
+
     def _get_csrf_token(self) -> str | None:
         """Where flask-wtf takes the token of a request from."""
         sent = super()._get_csrf_token()

@@ -8,12 +8,12 @@ our forms.
 
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
-from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from flask_app.web.parse import site_of
 from flask_app.words import lazy
 
 P = ParamSpec("P")
@@ -83,7 +83,7 @@ def _is_from_here() -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"
-    return urlsplit(request.headers.get("Referer", "")).netloc == request.host
+    return site_of(request.headers.get("Referer", ""))[1] == request.host
 
 
 def _is_secret(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, time
+from urllib.parse import urlsplit
 
 from flask import request
 
@@ -9,6 +10,15 @@ from flask_app.words import _, lazy
 
 MISSING_DAY = lazy("Enter the day.")
 MISSING_TIME = lazy("Enter the time.")
+
+
+def site_of(address: str) -> tuple[str, str]:
+    """Return scheme and host (with its port) of an address that a header tells; both "" if it is none."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # such as "http://[::1"
+        return "", ""
+    return parts.scheme, parts.netloc
 
 
 def row_id(text: str) -> int | None:

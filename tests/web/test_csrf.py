@@ -99,3 +99,12 @@ def test_over_https_a_form_from_another_site_is_refused(guarded):
     away = browser.post("/logout", data=form, base_url=home, headers={"Referer": "https://evil.example/"})
     here = browser.post("/logout", data=form, base_url=home, headers={"Referer": f"{home}/dashboard"})
     assert (away.status_code, here.status_code) == (400, 302)
+
+
+@pytest.mark.parametrize("referer", ["http://[::1", "https://h:99999999/", "https://elsewhere.example/"])
+def test_a_referer_that_is_none_of_ours_is_refused_over_https(guarded, referer):
+    form = {"email": "grace@shop.example", "password": PASSWORD, "csrf_token": ""}
+    browser = guarded.test_client()
+    form["csrf_token"] = token(browser.get("/", base_url="https://localhost").text)
+    answer = browser.post("/login", data=form, headers={"Referer": referer}, base_url="https://localhost")
+    assert answer.status_code == 400
