@@ -19,6 +19,7 @@ from flask_app.controllers.shift_office import bp as shift_office
 from flask_app.controllers.shifts import bp as shifts
 from flask_app.controllers.sync import bp as sync
 from flask_app.controllers.sync_decisions import bp as sync_decisions
+from flask_app.controllers.timesheets import bp as timesheets
 from flask_app.controllers.today import bp as today
 from flask_app.controllers.undo import bp as undo
 from flask_app.controllers.users import bp as users
@@ -26,6 +27,6 @@ from flask_app.controllers.webhook import bp as webhook
 
 blueprints = (
     users, employment, account, jobs, shifts, corrections, today, assign, shift_office, missing_punch_outs,
-    office, audit, rules, meals, reports, sync, sync_decisions, undo, hours_out, webhook, health, install,
-    old_shifts,
+    office, audit, rules, meals, reports, timesheets, sync, sync_decisions, undo, hours_out, webhook, health,
+    install, old_shifts,
 )  # fmt: skip

@@ -168,6 +168,19 @@ class Shift(Base):
         return db.session.scalars(query.options(joinedload(cls.job)).order_by(cls.started_at.desc())).all()
 
     @classmethod
+    def by_person(
+        cls, *, start: datetime, end: datetime, user_id: int | None = None, department: str = ""
+    ) -> Sequence[Self]:
+        """The shifts that began in [start, end) with people and jobs, person by person in order of names."""
+        query = select(cls).where(cls.started_at >= start, cls.started_at < end).join(cls.user)
+        if user_id is not None:
+            query = query.where(cls.user_id == user_id)
+        if department:
+            query = query.where(User.department == department)
+        with_all = query.options(contains_eager(cls.user), joinedload(cls.job))
+        return db.session.scalars(with_all.order_by(*User.by_name(), cls.started_at)).all()
+
+    @classmethod
     def on_job(cls, job: Job, *, limit: int, offset: int = 0) -> Sequence[Self]:
         """The shifts on `job` with their people, latest first."""
         query = select(cls).where(cls.job_id == job.id).join(cls.user).options(contains_eager(cls.user))

@@ -20,6 +20,8 @@ from itertools import groupby
 from typing import Any, Generic, Protocol, TypeVar
 
 from flask_app.clock import day_of, week_start
+from flask_app.formats import short_day, time_of_day
+from flask_app.words import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +126,21 @@ class Day(Generic[S]):
 
     @property
     def why(self) -> str:
-        """Return one person's day as a sum: "7:02–11:30 + 12:10–15:31 − 0:30 meal".
+        """Return one person's day as a sum: "7:02 AM–11:30 AM + 12:10 PM–3:31 PM − 0:30 meal".
 
         An end on a later day says which; where the clocks were changed meanwhile both ends say their time.
         """
-        parts = (self._span(line.shift.started_at, line.shift.ended_at) for line in self.lines)
-        return " + ".join(parts) + (f" − {_hm(self.meal)} meal" if self.meal else "")
+        sum_of = " + ".join(self._span(line.shift.started_at, line.shift.ended_at) for line in self.lines)
+        return _("%(sum)s − %(meal)s meal", sum=sum_of, meal=_hm(self.meal)) if self.meal else sum_of
 
     def _span(self, started_at: datetime, ended_at: datetime | None) -> str:
         start = started_at.astimezone(self.rules.zone)
         if ended_at is None:
-            return f"{start.hour}:{start:%M}–now"
+            return _("%(start)s–now", start=time_of_day(start))
         end = ended_at.astimezone(self.rules.zone)
         names = ("", "") if start.utcoffset() == end.utcoffset() else (f" {start:%Z}", f" {end:%Z}")
-        later = "" if end.date() == start.date() else f"{end:%a %m/%d} "
-        return f"{start.hour}:{start:%M}{names[0]}–{later}{end.hour}:{end:%M}{names[1]}"
+        later = "" if end.date() == start.date() else f"{short_day(end)} "
+        return f"{time_of_day(start)}{names[0]}–{later}{time_of_day(end)}{names[1]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,8 @@ def tab_of(endpoint: str | None) -> str:
         "jobs.dashboard": "jobs",
         "jobs.show": "jobs",
         "shifts.hours": "shifts",
+        "timesheets.mine": "shifts",
+        "timesheets.index": "reports",
         "corrections.queue": "office",
     }
     return special.get(endpoint or "") or tabs.get(part, "office")

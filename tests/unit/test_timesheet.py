@@ -149,18 +149,18 @@ def test_the_meal_is_taken_once_from_a_persons_day_and_never_makes_more_work_wor
     other = Punches(utc(2026, 11, 23, 12, 0), utc(2026, 11, 23, 17, 0), user_id=2)
     day = Timesheet([morning, afternoon], rules=rules, now=NOW).days[0]
     assert (day.minutes, day.meal, day.paid) == (469, 30, 439)
-    assert day.why == "7:02–11:30 + 12:10–15:31 − 0:30 meal"
+    assert day.why == "7:02 AM–11:30 AM + 12:10 PM–3:31 PM − 0:30 meal"
     assert Timesheet([morning, afternoon, other], rules=rules, now=NOW).meal == 60
 
 
 @pytest.mark.parametrize(
     ("start", "end", "why"),
     [
-        (utc(2026, 11, 23, 12, 2), utc(2026, 11, 24, 20, 31), "7:02–Tue 11/24 15:31"),
-        (utc(2026, 11, 24, 3, 0), utc(2026, 11, 24, 5, 0), "22:00–Tue 11/24 0:00"),
-        (utc(2026, 11, 1, 5, 20), utc(2026, 11, 1, 6, 10), "1:20 EDT–1:10 EST"),
-        (utc(2026, 3, 8, 6, 50), utc(2026, 3, 8, 7, 10), "1:50 EST–3:10 EDT"),
-        (utc(2026, 11, 23, 12, 2), None, "7:02–now"),
+        (utc(2026, 11, 23, 12, 2), utc(2026, 11, 24, 20, 31), "7:02 AM–Tue Nov 24 3:31 PM"),
+        (utc(2026, 11, 24, 3, 0), utc(2026, 11, 24, 5, 0), "10:00 PM–Tue Nov 24 12:00 AM"),
+        (utc(2026, 11, 1, 5, 20), utc(2026, 11, 1, 6, 10), "1:20 AM EDT–1:10 AM EST"),
+        (utc(2026, 3, 8, 6, 50), utc(2026, 3, 8, 7, 10), "1:50 AM EST–3:10 AM EDT"),
+        (utc(2026, 11, 23, 12, 2), None, "7:02 AM–now"),
     ],
 )
 def test_a_day_says_when_its_shifts_ended_if_that_is_not_plain(start, end, why):

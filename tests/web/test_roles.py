@@ -117,6 +117,8 @@ TABLE = {
     ("POST", "/admin/rules/holiday/remove"): (OUT, NO, IN),
     ("POST", "/admin/rules/federal"): (OUT, NO, IN),
     ("GET", "/reports"): (OUT, NO, IN),
+    ("GET", "/my/timesheet"): (OUT, IN, IN),
+    ("GET", "/reports/timesheets"): (OUT, NO, IN),
     ("GET", "/reports/shifts"): (OUT, NO, IN),
     ("GET", "/reports/hours"): (OUT, NO, IN),
     ("GET", "/reports/quarterly"): (OUT, NO, IN),

@@ -32,6 +32,8 @@ PAGES = (
     "/admin/corrections",
     "/admin/stale_shifts",
     "/admin/rules",
+    "/reports/timesheets",
+    "/my/timesheet",
     "/admin/old_shifts",
     "/reports",
     "/reports/shifts?preset=month",
