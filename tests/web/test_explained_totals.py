@@ -88,7 +88,7 @@ def test_possible_hours_say_which_days_they_are(grace, cast):
 
 def test_days_of_one_person_add_up_to_the_range(grace, cast):
     page = words(grace.get(f"/reports/shifts?{DAYS}&person={cast.ana}").text)
-    assert "8:00–13:00 + 14:00–15:40 6:40" in page
+    assert "8:00 AM–1:00 PM + 2:00 PM–3:40 PM 6:40" in page
     assert "All 15:45" in page
 
 
