@@ -11,7 +11,17 @@ from flask_app.controllers import blueprints
 from flask_app.controllers.webhook import bp as webhook
 from flask_app.models import db
 from flask_app.models.user import bcrypt
-from flask_app.web import compression, drafts, errors, headers, language, measuring, presenting, proxy
+from flask_app.web import (
+    compression,
+    drafts,
+    errors,
+    headers,
+    imports,
+    language,
+    measuring,
+    presenting,
+    proxy,
+)
 from flask_app.web.csrf import MaskedCSRF
 from flask_app.web.sessions import SESSION_END, Sessions
 
@@ -43,6 +53,7 @@ def create_app(config: Config) -> Flask:
     bcrypt.init_app(app)
     compression.init_app(app)
     language.init_app(app)
+    imports.init_app(app)
     # A webhook comes from another program, with a key of its own: it has no session and no form.
     MaskedCSRF(app).exempt(webhook)
     for part in (measuring, drafts, errors, headers, presenting, proxy, cli):

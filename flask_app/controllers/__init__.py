@@ -7,6 +7,7 @@ from flask_app.controllers.corrections import bp as corrections
 from flask_app.controllers.employment import bp as employment
 from flask_app.controllers.health import bp as health
 from flask_app.controllers.hours_out import bp as hours_out
+from flask_app.controllers.imports import bp as imports
 from flask_app.controllers.install import bp as install
 from flask_app.controllers.jobs import bp as jobs
 from flask_app.controllers.meals import bp as meals
@@ -29,4 +30,5 @@ blueprints = (
     users, employment, account, jobs, shifts, corrections, today, assign, shift_office, missing_punch_outs,
     office, audit, rules, meals, reports, timesheets, sync, sync_decisions, undo, hours_out, webhook, health,
     install, old_shifts,
+    imports,
 )  # fmt: skip

@@ -194,6 +194,11 @@ class Job(Numbered, Base):
         return JobPage(db.session.scalars(query).all(), total, page, pages)
 
     @classmethod
+    def by_key(cls) -> dict[str, Self]:
+        """Every job, by what makes its IM number the same as another."""
+        return {job.im_key: job for job in db.session.scalars(select(cls))}
+
+    @classmethod
     def suggestions(cls, search: str, *, limit: int = 8) -> Sequence[Self]:
         """The jobs that have every word of `search` somewhere, active before closed, the best first."""
         search = plain(search)

@@ -45,6 +45,15 @@ def add(values: Mapping[str, Any], *, by: User | None, at: datetime) -> User:
     return user
 
 
+def add_with_one_time_password(
+    values: Mapping[str, Any], password: Hashed, *, by: User, at: datetime
+) -> User:
+    """Make somebody's account with a password that has to be changed at the first login."""
+    user = add({**values, "password": password}, by=by, at=at)
+    user.must_change_password = True
+    return user
+
+
 def edit(person: User, values: Mapping[str, Any], *, by: User, at: datetime, today: date) -> None:
     """Change some of somebody's fields; another department holds from `today` on. Raises ValidationError."""
     before = _locked(person)

@@ -98,6 +98,10 @@ TABLE = {
     ("POST", "/admin/old_shifts/<int:old_id>"): (OUT, NO, IN),
     ("POST", "/admin/old_shifts/<int:old_id>/dismiss"): (OUT, NO, IN),
     ("POST", "/admin/old_shifts/<int:old_id>/take_back"): (OUT, NO, IN),
+    ("GET", "/admin/import/<kind>"): (OUT, NO, IN),
+    ("GET", "/admin/import/<kind>/template.csv"): (OUT, NO, IN),
+    ("POST", "/admin/import/<kind>"): (OUT, NO, IN),
+    ("POST", "/admin/import/<kind>/apply"): (OUT, NO, IN),
     ("GET", "/manage_shifts"): (OUT, NO, IN),
     ("GET", "/edit/shift/<int:shift_id>"): (OUT, NO, IN),
     ("POST", "/update/shift/<int:shift_id>"): (OUT, NO, IN),
@@ -146,7 +150,7 @@ def shop(app, cast, add_job) -> Flask:
             "correction_id": asked, "preset": "last_week", "rest": "csv",
             "job_id": job, "shift_id": shift.id, "user_id": cast.luis, "run_id": 1, "hold_id": 1,
             "filename": "app.css", "code": "es",
-            "old_id": 1,
+            "old_id": 1, "kind": "people",
         }  # fmt: skip
     return app
 
