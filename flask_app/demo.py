@@ -134,6 +134,7 @@ def _with(config: Config, note: dict[str, str]) -> Config:
         write_back="hours",
         webhook_keys=(note["SECRET_KEY"][:32],),
         sharepoint_links=True,
+        phase_rules=True,
     )
 
 

@@ -26,7 +26,7 @@ DATAVERSE_REQUIRED = (
 SETTINGS = (
     "DATABASE_URL", "SECRET_KEY", *DATAVERSE_REQUIRED, "DATAVERSE_AUTHORITY", "DATAVERSE_CA_BUNDLE",
     "DATAVERSE_SECRET_EXPIRES", "DATAVERSE_WRITE_BACK", "DATAVERSE_WRITE_ASSUMED",
-    "DATAVERSE_WEBHOOK_KEY", "SHAREPOINT_LINKS",
+    "DATAVERSE_WEBHOOK_KEY", "DATAVERSE_PHASE_RULES", "SHAREPOINT_LINKS",
     "USE_DATAVERSE", "SHOP_TIMEZONE", "SYNC_TIME", "POLL_MINUTES", "LOGIN_SYNC_MINUTES", "REGISTRATION",
     "MEAL_MINUTES", "MEAL_AFTER_HOURS", "LONGEST_SHIFT_HOURS",
     "HOST", "PORT", "TRUSTED_PROXIES", "TRUSTED_HOSTS", "DATABASE_CA_BUNDLE", "DATABASE_TLS",
@@ -73,6 +73,7 @@ class Config:
     shop_timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/New_York"))
     write_back: str = ""  # "hours": worked hours go back to Dataverse, once an admin has started it
     writes_assumed_hours: bool = False  # whether ends that were only assumed count there
+    phase_rules: bool = False  # phases may be written, by rules that an admin makes
     sharepoint_links: bool = False
     webhook_keys: tuple[str, ...] = field(default=(), repr=False)  # none: no webhook is taken
     sync_time: time = time(6, 0)
@@ -114,6 +115,7 @@ class Config:
             shop_timezone=reader.read("SHOP_TIMEZONE", _zone, ZoneInfo("America/New_York")),
             write_back=reader.read("DATAVERSE_WRITE_BACK", _one_of("hours"), ""),
             writes_assumed_hours=reader.read("DATAVERSE_WRITE_ASSUMED", _switch, False),
+            phase_rules=reader.read("DATAVERSE_PHASE_RULES", _switch, False),
             sharepoint_links=reader.read("SHAREPOINT_LINKS", _switch, False),
             webhook_keys=reader.read("DATAVERSE_WEBHOOK_KEY", _keys, ()),
             sync_time=reader.read("SYNC_TIME", _time_of_day, time(6, 0)),
@@ -148,6 +150,11 @@ class Config:
     def writes_hours(self) -> bool:
         """Whether the hours of jobs are to go back to Dataverse."""
         return self.dataverse is not None and self.write_back == "hours"
+
+    @property
+    def writes_phases(self) -> bool:
+        """Whether the production phase of jobs may be written to Dataverse."""
+        return self.dataverse is not None and self.phase_rules
 
 
 def retired_settings(environ: Mapping[str, str]) -> list[str]:

@@ -14,6 +14,7 @@ from flask_app.controllers.meals import bp as meals
 from flask_app.controllers.missing_punch_outs import bp as missing_punch_outs
 from flask_app.controllers.office import bp as office
 from flask_app.controllers.old_shifts import bp as old_shifts
+from flask_app.controllers.phases_out import bp as phases_out
 from flask_app.controllers.reports import bp as reports
 from flask_app.controllers.rules import bp as rules
 from flask_app.controllers.shift_office import bp as shift_office
@@ -28,7 +29,8 @@ from flask_app.controllers.webhook import bp as webhook
 
 blueprints = (
     users, employment, account, jobs, shifts, corrections, today, assign, shift_office, missing_punch_outs,
-    office, audit, rules, meals, reports, timesheets, sync, sync_decisions, undo, hours_out, webhook, health,
+    office, audit, rules, meals, reports, timesheets, sync, sync_decisions, undo, hours_out, webhook,
+    health, phases_out,
     install, old_shifts,
     imports,
 )  # fmt: skip

@@ -165,6 +165,17 @@ class DataverseClient:
         # Negative: Dataverse's word for "not counted". A bool is an int in Python.
         return count if type(count) is int and count >= 0 else None
 
+    def options(self, table: str, column: str) -> list[Row]:
+        """Return the options of a choice column in their order, each with Value and Label."""
+        where = f"EntityDefinitions(LogicalName='{plain_name(table)}')"
+        which = f"Attributes(LogicalName='{plain_name(column)}')"
+        cast = "Microsoft.Dynamics.CRM.PicklistAttributeMetadata"
+        query = query_of({"$select": "LogicalName", "$expand": "OptionSet,GlobalOptionSet"})
+        request = self._request("GET", f"{self._api}/{where}/{which}/{cast}{query}", {})
+        found = self._object(self._answer(request, self._call()))
+        chosen = found.get("OptionSet") or found.get("GlobalOptionSet") or {}
+        return [option for option in chosen.get("Options") or [] if isinstance(option, dict)]
+
     def bound_function(
         self, entity_set: str, record_id: str, name: str, *, statistics: CallStatistics | None = None
     ) -> Row:

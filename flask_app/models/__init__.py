@@ -10,6 +10,7 @@ from flask_app.models.employment import Employment
 from flask_app.models.hooked_row import HookCount, HookedRow
 from flask_app.models.job import Job
 from flask_app.models.job_folder import JobFolder
+from flask_app.models.job_phase import JobPhase, PhaseRule, PhaseSent, PhaseState
 from flask_app.models.login_attempt import LoginAttempt
 from flask_app.models.owed_hours import HoursSent, OwedHours
 from flask_app.models.shift import Shift
@@ -24,7 +25,7 @@ from flask_app.models.write_back import WriteBack
 
 __all__ = [
     "AdoptedRow", "Audit", "Base", "Correction", "DepartmentRule", "DepartmentStay", "Dismissal",
-    "Employment", "Holiday", "HookCount", "HookedRow", "HoursSent", "Job", "JobFolder", "LoginAttempt",
-    "OwedHours", "Shift", "SyncHold", "SyncRun", "SyncSkip", "TaskRun", "TimeRule", "User",
-    "WorkingWeek", "WriteBack", "committing", "db",
+    "Employment", "Holiday", "HookCount", "HookedRow", "HoursSent", "Job", "JobFolder", "JobPhase",
+    "LoginAttempt", "OwedHours", "PhaseRule", "PhaseSent", "PhaseState", "Shift", "SyncHold", "SyncRun",
+    "SyncSkip", "TaskRun", "TimeRule", "User", "WorkingWeek", "WriteBack", "committing", "db",
 ]  # fmt: skip

@@ -18,11 +18,12 @@ from sqlalchemy.orm import configure_mappers
 
 from flask_app.clock import utc_now
 from flask_app.config import settings
-from flask_app.models import TaskRun, committing
+from flask_app.models import PhaseState, TaskRun, committing
 from flask_app.models.sync_run import POLL
 from flask_app.sync.folders import refresh_folders
 from flask_app.sync.health import CHECK_MINUTES, DAILY_SYNC, daily_is_near, daily_try
 from flask_app.sync.hours_out import send_owed_hours
+from flask_app.sync.phases_out import send_phases
 from flask_app.timeclock.clock_out import CLOCK_OUT, Outcome, clock_out, due_ends, last_due
 from flask_app.upkeep.task_lines import TaskLine
 from flask_app.utils.hooked_sync import automated_hooks
@@ -30,6 +31,8 @@ from flask_app.utils.timed_sync import BROKE_OFF, Ended, sync_unattended
 
 FIRST_LOOK = timedelta(seconds=3)
 POLLS_KEPT = timedelta(days=2)  # claims of polls; the polls' runs are in the sync's ledger
+PHASE_MINUTES = 3  # between two looks at which phases the rules lead to
+PHASES = "phases"  # the task's name
 _ALIGNED = datetime(2020, 1, 1, tzinfo=UTC)  # from here every process counts its minutes, so that they agree
 
 _log = logging.getLogger(__name__)
@@ -89,6 +92,8 @@ def _schedule(app: Flask) -> list[tuple[Callable[[Flask], None], Any]]:
         tasks.append((automated_poll, every(config.poll_minutes)))
     if config.writes_hours:
         tasks.append((automated_hours_out, every(1)))
+    if config.writes_phases:
+        tasks.append((automated_phases, every(PHASE_MINUTES)))
     if config.syncs and config.webhook_keys:
         tasks.append((automated_hooks, every(1)))
     return tasks
@@ -168,6 +173,24 @@ def automated_hours_out(app: Flask) -> None:
         else:
             if done:
                 line.tell(done.sentence, worked=not done.trouble)
+
+
+def automated_phases(app: Flask) -> None:
+    """Write the phases that the shop's rules lead to; one process at a time does."""
+    with app.app_context():
+        now, period = utc_now(), timedelta(minutes=PHASE_MINUTES)
+        state = committing(PhaseState.seen)
+        if state is None or not state.is_on:
+            return
+        claim = TaskRun.claim(PHASES, due_at=_ALIGNED + (now - _ALIGNED) // period * period, now=now)
+        if claim:
+            committing(lambda: TaskRun.forget(PHASES, before=now - POLLS_KEPT))
+        _carry_out(claim, lambda: _phases(now))
+
+
+def _phases(now: datetime) -> Ended:
+    done = send_phases(now=now)
+    return Ended(done.sentence, worked=not done.trouble) if done else Ended("Writing phases is off.")
 
 
 def _carry_out(claim: TaskRun | None, work: Callable[[], Ended | None]) -> None:

@@ -63,6 +63,11 @@ TABLE = {
     ("POST", "/sync/rehearsal"): (OUT, NO, IN),
     ("POST", "/sync/check"): (OUT, NO, IN),
     ("POST", "/api/dataverse/webhook"): (LOGIN, LOGIN, LOGIN),  # by a key; without one there is none
+    ("GET", "/sync/phases"): (OUT, NO, IN),
+    ("POST", "/sync/phases/rehearsal"): (OUT, NO, IN),
+    ("POST", "/sync/phases/start"): (OUT, NO, IN),
+    ("POST", "/sync/phases/stop"): (OUT, NO, IN),
+    ("POST", "/sync/phases/try-again"): (OUT, NO, IN),
     ("GET", "/sync/hours"): (OUT, NO, IN),
     ("POST", "/sync/hours/rehearsal"): (OUT, NO, IN),
     ("POST", "/sync/hours/start"): (OUT, NO, IN),
