@@ -98,7 +98,7 @@ class Audit(Base):
     def write(cls, entries: Sequence[Mapping[str, object]]) -> None:
         """Write rows down as they are, in one statement: what `record` does one by one."""
         if entries:
-            db.session.connection().execute(_INSERT, list(entries))
+            db.send(_INSERT, list(entries))
 
     @classmethod
     def _people(cls) -> tuple[ORMOption, ...]:

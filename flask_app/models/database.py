@@ -2,14 +2,27 @@
 
 import ssl
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 from flask import Flask, current_app, g
-from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, inspect, make_url
+from sqlalchemy import (
+    URL,
+    Connection,
+    CursorResult,
+    Engine,
+    Executable,
+    MetaData,
+    Table,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+)
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.orm import DeclarativeBase, Session, make_transient_to_detached
-from sqlalchemy.orm.attributes import instance_dict, set_committed_value
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from flask_app.models.errors import Busy, ConcurrentUpdate
 from flask_app.models.mysql_pool import spare_round_trips
@@ -174,10 +187,10 @@ class Database:
 
     @property
     def session(self) -> Session:
-        if "session" not in g:
+        session: Session | None = g.get("session")
+        if session is None:
             engine = self.engine.execution_options(reads_only=True) if "reads_only" in g else self.engine
-            g.session = Session(engine, expire_on_commit=False)
-        session: Session = g.session
+            session = g.session = Session(engine, expire_on_commit=False)
         return session
 
     def reads_only(self) -> None:
@@ -189,38 +202,58 @@ class Database:
         g.reads_only = True
         self._close(None)
 
+    def send(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
+        """Run a statement in the session's transaction, past the ORM: for what everybody does at once."""
+        session = self.session
+        transaction, connection = session.info.get("connection", (None, None))
+        if transaction is None or transaction is not session.get_transaction():
+            connection = session.connection()
+            session.info["connection"] = session.get_transaction(), connection
+        result: CursorResult[Any] = connection.execute(statement, values)
+        return result
+
     def as_read(self, entity: type[B], key: int, **columns: Any) -> B:
         """Return an entity as a statement has just read it, for what everybody does at once: the ORM takes
-        four times as long to come to the same. Columns that were not read are fetched when asked for."""
-        session, mapper = self.session, inspect(entity)
-        known = session.identity_map.get(mapper.identity_key_from_primary_key((key,)))
+        far longer to come to the same. Columns that were not read are fetched when asked for."""
+        session, identity = self.session, (entity, (key,), None)
+        known = session.identity_map.get(identity)
         if known is not None:
             for name, value in columns.items():
                 set_committed_value(known, name, value)
-            return cast(B, known)
-        made = cast(B, mapper.class_manager.new_instance())
-        instance_dict(made).update(columns, id=key)
-        make_transient_to_detached(made)
-        session.add(made)
+            return known
+        made = cast(B, inspect(entity).class_manager.new_instance())
+        state = instance_state(made)
+        state.key, state.session_id = identity, session.hash_key
+        state.dict.update(columns, id=key)
+        state.expired_attributes.update(_not_read(entity, tuple(columns)))
+        session.identity_map.add(state)
         return made
 
     def hold(self, row: Base, key: int) -> None:
         """Remember that the row is locked until this transaction ends."""
-        transaction, held = self.session.info.get("held", (None, {}))
-        if transaction is not self.session.get_transaction():
-            transaction, held = self.session.get_transaction(), {}
+        session = self.session
+        transaction, held = session.info.get("held", (None, {}))
+        if transaction is not session.get_transaction():
+            transaction, held = session.get_transaction(), {}
         held[type(row), key] = row
-        self.session.info["held"] = (transaction, held)
+        session.info["held"] = (transaction, held)
 
     def held(self, entity: type[B], key: int) -> B | None:
         """Return the row if this transaction has locked it, so that nobody else can have changed it since."""
-        transaction, held = self.session.info.get("held", (None, {}))
-        return held.get((entity, key)) if transaction is self.session.get_transaction() else None
+        session = self.session
+        transaction, held = session.info.get("held", (None, {}))
+        return held.get((entity, key)) if transaction is session.get_transaction() else None
 
     def _close(self, _error: BaseException | None) -> None:
         session: Session | None = g.pop("session", None)
         if session is not None:
             session.close()
+
+
+@lru_cache(maxsize=64)
+def _not_read(entity: type[Base], read: tuple[str, ...]) -> frozenset[str]:
+    """Return the columns of an entity beside those that were read and its id."""
+    return frozenset(column.key for column in inspect(entity).column_attrs) - {*read, "id"}
 
 
 db = Database()

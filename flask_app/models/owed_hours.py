@@ -93,7 +93,7 @@ class OwedHours(Base):
             return
         rows = [{"job_id": job_id} for job_id in sorted(set(job_ids))]  # in one order: no deadlock
         if rows:
-            db.session.connection().execute(_raised(db.engine.dialect.name), rows)
+            db.send(_raised(db.engine.dialect.name), rows)
 
     @classmethod
     def take_in(cls) -> int:

@@ -20,7 +20,6 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
-    inspect,
     or_,
     select,
 )
@@ -33,6 +32,7 @@ from sqlalchemy.orm import (
 )
 
 from flask_app.clock import to_minute
+from flask_app.models.brief import Brief
 from flask_app.models.database import Base, db
 from flask_app.models.job import Job
 from flask_app.models.types import UtcDateTime, instant
@@ -111,19 +111,17 @@ class Shift(Base):
         Of the jobs only the number and whether they are active is read.
         """
         asked = {"worker_id": worker.id, "job_id": job_id, "punch_key": key}
-        row = db.session.connection().execute(_around_punch(), asked).one_or_none()
-        if row is None:
+        text = db.send(_around_punch(), asked).scalar_one_or_none()
+        if text is None:
             return None, None, 0
-        job = db.as_read(Job, job_id, im_number=row.im_number, status=row.status)
-        if row.id is None:
-            return job, None, row.known or 0
-        its_job = db.as_read(Job, row.job_id, im_number=row.its_number)
-        last = db.as_read(
-            Shift, row.id, user_id=worker.id, job_id=row.job_id, started_at=row.created_at,
-            ended_at=row.updated_at, note=row.note, edited_at=row.edited_at, assumed_at=row.assumed_at,
-            job=its_job,
-        )  # fmt: skip
-        return job, last, row.known or 0
+        row = _surroundings().read(text)
+        known, job = row.pop("known") or 0, {"im_number": row.pop("im_number"), "status": row.pop("status")}
+        its_number, shift_id = row.pop("its_number"), row.pop("shift_id")
+        found = db.as_read(Job, job_id, **job)
+        if shift_id is None:
+            return found, None, known
+        its_job = db.as_read(Job, row["job_id"], im_number=its_number)
+        return found, db.as_read(Shift, shift_id, user_id=worker.id, job=its_job, **row), known
 
     @classmethod
     def beside_open(cls, shift_id: int, user_id: int) -> tuple[Self | None, Self | None]:
@@ -228,25 +226,30 @@ def _open() -> ColumnElement[bool]:
     return Shift.open_for > 0
 
 
+_jobs, _shifts = Job.__table__, Shift.__table__
+_its_job, _other = _jobs.alias(), _shifts.alias()  # `_other`: asked for beside the row of the last
+
+
+@cache
+def _surroundings() -> Brief:
+    """What a punch in depends on: the job it is for, the last shift with its job, the shift of its key."""
+    known = select(_other.c.id).where(_other.c.punch_key == bindparam("punch_key", type_=String))
+    return Brief(
+        im_number=_jobs.c.im_number, status=_jobs.c.status, known=known.scalar_subquery(),
+        its_number=_its_job.c.im_number, shift_id=_shifts.c.id, job_id=_shifts.c.job_id,
+        started_at=_shifts.c.created_at, ended_at=_shifts.c.updated_at, note=_shifts.c.note,
+        edited_at=_shifts.c.edited_at, assumed_at=_shifts.c.assumed_at,
+    )  # fmt: skip
+
+
 @cache
 def _around_punch() -> Select[Any]:
     """The statement of Shift.around_punch: putting it together takes longer than sending it."""
-    jobs, shifts = inspect(Job).local_table, inspect(Shift).local_table
-    its_job, other = jobs.alias(), shifts.alias()  # `other`: these are asked for beside the row of the last
     worker_id = bindparam("worker_id", type_=Integer)
-    known = select(other.c.id).where(other.c.punch_key == bindparam("punch_key", type_=String))
-    is_open = select(other.c.id).where(other.c.open_for == worker_id)
-    latest = select(other.c.id).where(other.c.user_id == worker_id)
-    latest = latest.order_by(other.c.created_at.desc(), other.c.id.desc()).limit(1)
-    is_last = shifts.c.id == func.coalesce(is_open.scalar_subquery(), latest.scalar_subquery())
-    columns = ("id", "job_id", "created_at", "updated_at", "note", "edited_at", "assumed_at")
-    query = select(
-        jobs.c.im_number,
-        jobs.c.status,
-        *(shifts.c[name] for name in columns),
-        its_job.c.im_number.label("its_number"),
-        known.scalar_subquery().label("known"),
-    )
-    query = query.select_from(jobs).outerjoin(shifts, is_last)
-    query = query.outerjoin(its_job, its_job.c.id == shifts.c.job_id)
-    return query.where(jobs.c.id == bindparam("job_id", type_=Integer)).with_for_update(read=True)
+    is_open = select(_other.c.id).where(_other.c.open_for == worker_id)
+    latest = select(_other.c.id).where(_other.c.user_id == worker_id)
+    latest = latest.order_by(_other.c.created_at.desc(), _other.c.id.desc()).limit(1)
+    is_last = _shifts.c.id == func.coalesce(is_open.scalar_subquery(), latest.scalar_subquery())
+    query = select(_surroundings().column).select_from(_jobs).outerjoin(_shifts, is_last)
+    query = query.outerjoin(_its_job, _its_job.c.id == _shifts.c.job_id)
+    return query.where(_jobs.c.id == bindparam("job_id", type_=Integer)).with_for_update(read=True)

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Select, String, bindparam, func, select
 from sqlalchemy.exc import IntegrityError, NoResultFound, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
+from flask_app.models.brief import Brief
 from flask_app.models.database import Base, db, is_lock_wait
 from flask_app.models.errors import Busy, ValidationError
 from flask_app.models.names import KEY_MAX, folded, name_key, shown_name, tell_apart
@@ -259,8 +260,8 @@ class User(Base):
 
     @classmethod
     def _read_briefly(cls, user_id: int, *, locked: bool) -> "User":
-        row = db.session.connection().execute(_brief(locked), {"user_id": user_id}).one()
-        return db.as_read(User, user_id, **row._mapping)
+        row = db.send(_brief(locked), {"user_id": user_id}).scalar_one()
+        return db.as_read(User, user_id, **_identity().read(row))
 
 
 def full_name(first_name: str, last_name: str, told_apart_by: str) -> str:
@@ -276,9 +277,15 @@ def _locking() -> Select[User]:
 
 
 @cache
-def _brief(locked: bool) -> Select[Any]:
+def _identity() -> Brief:
+    """What a login session and a punch need to know of a person."""
     table: Any = User.__table__
-    query = select(*(table.c[name] for name in _BRIEF)).where(table.c.id == bindparam("user_id"))
+    return Brief(**{name: table.c[name] for name in _BRIEF})
+
+
+@cache
+def _brief(locked: bool) -> Select[Any]:
+    query = select(_identity().column).where(User.__table__.c.id == bindparam("user_id"))
     return query.with_for_update() if locked else query
 
 

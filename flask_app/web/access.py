@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from flask import abort, current_app, flash, g, redirect, request, url_for
@@ -19,16 +19,18 @@ from flask_app.words import _, speak
 E = TypeVar("E", bound=Base)
 P = ParamSpec("P")
 View = Callable[P, ResponseReturnValue]
+_UNKNOWN: Any = object()  # nobody has looked yet
 
 
 def me() -> User | None:
     """Return who is logged in, or None. From then on the answer is in the language that they chose."""
-    if "me" not in g:
-        view = current_app.view_functions.get(request.endpoint or "")
-        g.me = session_user(now=now(), locked=getattr(view, "locks_me", False))
-        if g.me is not None and g.me.language:
-            speak(g.me.language)
-    user: User | None = g.me
+    user: User | None = g.get("me", _UNKNOWN)
+    if user is not _UNKNOWN:
+        return user
+    view = current_app.view_functions.get(request.endpoint or "")
+    user = g.me = session_user(now=now(), locked=getattr(view, "locks_me", False))
+    if user is not None and user.language:
+        speak(user.language)
     return user
 
 

@@ -16,7 +16,7 @@ from flask import Flask, Response, current_app, request
 SMALLEST = 1024  # bytes; what is smaller fits one packet anyhow
 _TYPES = ("text/", "application/json", "application/javascript", "application/manifest+json", "image/svg+xml")
 _LEVEL = 6  # 20 KB in 0.4 ms
-_NO_BODY = (204, 304)
+_NO_BODY = (204, 304, 301, 302, 303, 307, 308)  # or, of a redirect, a few words that nobody reads
 _GZIP = 16 + zlib.MAX_WBITS  # what zlib calls gzip's frame
 
 
@@ -26,7 +26,7 @@ def init_app(app: Flask) -> None:
 
 
 def _compress(answer: Response) -> Response:
-    if not (answer.mimetype or "").startswith(_TYPES) or answer.status_code in _NO_BODY:
+    if answer.status_code in _NO_BODY or not (answer.mimetype or "").startswith(_TYPES):
         return answer
     answer.vary.add("Accept-Encoding")
     if request.accept_encodings["gzip"] <= 0 or "Content-Encoding" in answer.headers:

@@ -35,7 +35,8 @@ def init_app(app: Flask) -> None:
 @event.listens_for(Engine, "before_cursor_execute")
 def _count(*_: object) -> None:
     if has_app_context():  # a request's or a task's
-        g.statements = g.get("statements", 0) + 1
+        here = g._get_current_object()
+        here.statements = here.get("statements", 0) + 1
 
 
 @event.listens_for(Engine, "handle_error")
@@ -60,22 +61,18 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     if "began" not in g:  # refused before it began, such as a Host that is not trusted
         return response
-    seconds = monotonic() - g.began
+    seconds, method, status = monotonic() - g.began, request.method, response.status_code
     # The rule, not the address: that has numbers, and a search has words.
     route = str(request.url_rule) if request.url_rule else "none"
-    REQUESTS.labels(request.method, route, response.status_code).inc()
+    REQUESTS.labels(method, route, status).inc()
     SECONDS.labels(route).observe(seconds)
-    if route == "/login" and request.method == "POST" and response.status_code >= 400:
+    if route == "/login" and method == "POST" and status >= 400:
         REFUSED_LOGINS.inc()
     response.headers["X-Request-Id"] = g.request_id
-    _log.info(
-        "%s %s %s", request.method, route, response.status_code,
-        extra={
-            "fields": {
-                "request": g.request_id, "method": request.method, "route": route,
-                "status": response.status_code, "ms": round(seconds * 1000, 1),
-                "sql": g.get("statements", 0), "user": _user_id(),
-            }
-        },
-    )  # fmt: skip
+    if _log.isEnabledFor(logging.INFO):
+        fields = {
+            "request": g.request_id, "method": method, "route": route, "status": status,
+            "ms": round(seconds * 1000, 1), "sql": g.get("statements", 0), "user": _user_id(),
+        }  # fmt: skip
+        _log.info("%s %s %s", method, route, status, extra={"fields": fields})
     return response

@@ -10,9 +10,9 @@ from flask_app.config import settings
 
 def now() -> datetime:
     """Return the instant of this request, aware, in whole seconds; a retry of its work has the same."""
-    if "now" not in g:
-        g.now = utc_now()
-    moment: datetime = g.now
+    moment: datetime | None = g.get("now")
+    if moment is None:
+        moment = g.now = utc_now()
     return moment
 
 

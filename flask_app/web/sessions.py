@@ -1,10 +1,12 @@
 """The login session: a signed cookie that names the user and ends by itself."""
 
+import json
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import Flask, Request, g, request, session
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from itsdangerous import BadSignature
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, session_json_serializer
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy.exc import NoResultFound
 
 from flask_app.models import User
@@ -17,8 +19,29 @@ IDLE_END = {
 _SEEN_EVERY = timedelta(minutes=10)  # how often the cookie is written anew
 
 
+class _Texts:
+    """A session as JSON. What Flask's own serializer has marked, such as a message's tuple, is still read."""
+
+    @staticmethod
+    def dumps(session: dict[str, Any]) -> str:
+        return json.dumps(session, separators=(",", ":"))
+
+    @staticmethod
+    def loads(text: str) -> Any:
+        return session_json_serializer.loads(text) if '{" ' in text else json.loads(text)
+
+
 class Sessions(SecureCookieSessionInterface):
     """Cookies that are Secure exactly when the page came over https, and whose end session_user() decides."""
+
+    serializer = _Texts()  # type: ignore[assignment]  # anything with dumps and loads
+    _signing: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Flask makes one anew for each reading and for each writing."""
+        if self._signing is None:
+            self._signing = super().get_signing_serializer(app)
+        return self._signing
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         # Flask's own refuses a cookie from "the future": with two hosts whose clocks differ by a second,

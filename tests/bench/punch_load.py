@@ -21,6 +21,7 @@ import threading
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from itertools import cycle, repeat
 from pathlib import Path
 from threading import Event
 from time import perf_counter
@@ -80,7 +81,7 @@ Figures = dict[str, dict[str, float]]
 def measure(address: str, master: int, clients: int, seconds: int) -> Figures:
     """Return figures of floor and punches, by many clients and by one; each twice, the better counts."""
     people = [Client(address, n + 1) for n in range(clients)]
-    works = {
+    works: dict[str, list[Iterator[bytes]]] = {
         "floor": [floor_request(address, n) for n in range(clients)],
         "punch": [p.punches for p in people],
     }
@@ -118,7 +119,8 @@ class Client:
         csrf = token(browser, f"{address}/dashboard")
         cookie = "; ".join(f"{one.name}={one.value}" for one in jar) or cookie
         forms = [{"job_id": 2 + 4 * (n + k) % 400, "csrf_token": csrf} for k in range(2)]
-        self.punches = [post(address, "/create/shift", form, cookie) for form in forms]
+        # Never to where one is already: it goes on with the next load where this one has ended.
+        self.punches = cycle([post(address, "/create/shift", form, cookie) for form in forms])
 
 
 def token(browser: urllib.request.OpenerDirector, address: str) -> str:
@@ -126,8 +128,8 @@ def token(browser: urllib.request.OpenerDirector, address: str) -> str:
     return re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
 
 
-def floor_request(address: str, n: int) -> list[bytes]:
-    return [post(address, FLOOR, {"user_id": n + 1, "job_id": 2})]
+def floor_request(address: str, n: int) -> Iterator[bytes]:
+    return repeat(post(address, FLOOR, {"user_id": n + 1, "job_id": 2}))
 
 
 def post(address: str, path: str, form: dict[str, object], cookie: str = "") -> bytes:
@@ -141,8 +143,8 @@ def post(address: str, path: str, form: dict[str, object], cookie: str = "") -> 
     return ("\r\n".join(head) + "\r\n\r\n" + body).encode()
 
 
-def load(address: str, works: list[list[bytes]], seconds: float, master: int) -> dict[str, float]:
-    """Let one client per list send its requests in turn for so long; return what came of it."""
+def load(address: str, works: list[Iterator[bytes]], seconds: float, master: int) -> dict[str, float]:
+    """Let one client each send its requests, one after the other, for so long; return what came of it."""
     times: list[list[float]] = [[] for _ in works]
     stop, go = Event(), threading.Barrier(len(works) + 1)
     crew = [
@@ -168,21 +170,19 @@ def load(address: str, works: list[list[bytes]], seconds: float, master: int) ->
     }
 
 
-def send(address: str, work: list[bytes], times: list[float], go: threading.Barrier, stop: Event) -> None:
+def send(address: str, work: Iterator[bytes], times: list[float], go: threading.Barrier, stop: Event) -> None:
     host, _, port = address.removeprefix("http://").partition(":")
     connection = None
     go.wait()
-    turn = 0
     while not stop.is_set():
         begin = perf_counter()
         if connection is None:
             connection = socket.create_connection((host, int(port)))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.sendall(work[turn % len(work)])
+        connection.sendall(next(work))
         head, closes = answer(connection)
         times.append(perf_counter() - begin)
         assert head.split(None, 2)[1] in (b"200", b"302"), head
-        turn += 1
         if closes:
             connection.close()
             connection = None
