@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, StatementError
 
-from flask_app.models import Job, User, committing, db
+from flask_app.models import Job, Shift, User, committing, db
 from flask_app.models.database import MAX_ATTEMPTS, breaks_rule, is_retryable, make_engine
 from flask_app.models.errors import Busy, ConcurrentUpdate
 from flask_app.models.types import plain
+from flask_app.models.user import _BRIEF
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.usefixtures("app_context")
@@ -338,3 +339,33 @@ def test_the_im_key_follows_the_im_number(app_context, add_job):
     job = db.session.get_one(Job, add_job("im-7a"))
     job.im_number = " im-9b"
     assert job.im_key == "IM-9B"
+
+
+@pytest.mark.parametrize("note", ["", 'It\'s "done" \\ 100 %', "Zoë · mañana 🔧 {1} %(x)s"])
+def test_a_row_that_is_read_as_one_value_is_what_it_was(cast, add_job, note):
+    """The last shift as a punch reads it: texts, instants to the second, NULL."""
+    job, start = add_job("4512"), datetime(2026, 11, 23, 12, 2, 40, tzinfo=UTC)
+    insert_shift(cast.ana, job)
+    db.session.execute(
+        text("UPDATE shifts SET note = :n, created_at = :at"), {"n": note, "at": "2026-11-23 12:02:40"}
+    )
+    db.session.commit()
+    found, last, known = Shift.around_punch(db.session.get_one(User, cast.ana), job, None)
+    assert (found.im_number, found.is_active, known) == ("4512", True, 0)
+    assert (last.note, last.started_at, last.ended_at, last.job) == (note, start, None, found)
+
+
+def test_a_person_read_in_brief_is_whom_a_query_finds(cast):
+    brief = User.in_brief(cast.grace)
+    names = (*_BRIEF, "email", "created_at")  # the last two are fetched when they are asked for
+    there = [getattr(brief, name) for name in names]
+    db.session.expunge_all()
+    whole = db.session.get_one(User, cast.grace)
+    assert there == [getattr(whole, name) for name in names]
+    assert brief.must_change_password is False
+
+
+def test_what_was_read_in_brief_is_changed_like_any_other_row(cast):
+    committing(lambda: setattr(User.in_brief(cast.ana), "first_name", "Annabel"))
+    db.session.expunge_all()
+    assert db.session.get_one(User, cast.ana).first_name == "Annabel"

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from flask.sessions import SecureCookieSessionInterface
 from flask.testing import FlaskClient
 
 from flask_app.clock import utc_now
@@ -257,3 +258,12 @@ def test_a_head_request_says_where_to_log_in_and_flashes_nothing(browser):
 def test_a_form_sent_after_the_session_ended_says_that_nothing_was_saved(browser, cast, add_job):
     page = browser.post("/create/shift", data={"job_id": add_job()}, follow_redirects=True)
     assert "nothing was saved. Log in and try again." in page.text
+
+
+def test_a_message_that_the_last_release_has_left_in_a_cookie_is_still_shown(app, cast, log_in):
+    browser = log_in("ana")
+    with browser.session_transaction() as cookie:
+        left = {**cookie, "_flashes": [("success", "Punched out of 4512.")]}
+    written = SecureCookieSessionInterface().get_signing_serializer(app).dumps(left)
+    browser.set_cookie("island_time", written)
+    assert "Punched out of 4512." in browser.get("/dashboard").text
