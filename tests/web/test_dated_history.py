@@ -193,7 +193,9 @@ def test_a_move_can_be_dated_back_and_taken_back(app, cast, log_in):
             assert stays_of(cast.ana) == [*expected, (date(2026, 11, 2), "PAINT_SHOP")]
         page = words(grace.get(f"/employment/user/{cast.ana}").text)
         assert "Paint shop from Mon 11/02/2026 Undo the move of Mon 11/02/2026" in page
-        assert "CNC shop from Mon 10/05/2026 Undo the move of Mon 10/05/2026 Hours from Mon 10/05/2026" in page
+        assert (
+            "CNC shop from Mon 10/05/2026 Undo the move of Mon 10/05/2026 Hours from Mon 10/05/2026" in page
+        )
         grace.post(f"/employment/user/{cast.ana}/department/remove", data={"day": "2026-11-02"})
     with app.app_context():
         assert person(cast.ana).department == "CNC_SHOP"
