@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 from waitress.server import create_server
 
 from flask_app.standin import Standin
 from tests.conftest import PASSWORD, dataverse_settings, fresh_database, missing
+from tests.connected import PATIENCE
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 800}
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +55,7 @@ def address(app: Flask) -> Iterator[str]:
     server.task_dispatcher.shutdown()
     # The thread that waits for the sockets closes them itself; it would not survive seeing them closed.
     server.trigger.pull_trigger(lambda: [one.close() for one in list(sockets.values())])
-    thread.join(timeout=10)
+    thread.join(timeout=120)
 
 
 @pytest.fixture
@@ -71,7 +74,7 @@ def open_browser(browser: Browser, address: str) -> Iterator[Callable[..., Page]
         # Only the tests of the service worker wait for it; under the others it would come at any moment.
         settings.setdefault("service_workers", "block")
         context = browser.new_context(base_url=address, **settings)
-        context.set_default_timeout(5000)
+        context.set_default_timeout(PATIENCE * 1000)
         contexts.append(context)
         page = context.new_page()
         if watch:

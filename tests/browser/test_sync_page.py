@@ -17,7 +17,7 @@ from tests.connected import until
 def silent(standin):
     """A Dataverse that does not answer until its faults are cleared."""
     standin.add(imi_imnumber="4512")
-    standin.faults.hang(60, times=None)
+    standin.faults.hang(600, times=None)
     yield standin
     standin.faults.clear()
     until(lambda: not [thread for thread in running_threads() if isinstance(thread, BackgroundSync)])

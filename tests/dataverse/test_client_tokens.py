@@ -26,7 +26,7 @@ def at_once(work: Callable[[], Any]) -> list[Any]:
     gate = threading.Barrier(THREADS)
 
     def run(_: int) -> Any:
-        gate.wait(timeout=5)
+        gate.wait(timeout=120)
         return work()
 
     with ThreadPoolExecutor(THREADS) as pool:

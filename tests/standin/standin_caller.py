@@ -7,7 +7,7 @@ import requests
 
 from flask_app.standin import Standin
 
-TIMEOUT = 10  # seconds; nothing on loopback takes that long
+TIMEOUT = 120  # seconds; nothing on loopback takes that long
 
 
 class Caller:

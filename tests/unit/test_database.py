@@ -204,7 +204,7 @@ def test_a_programs_own_error_rolls_back_and_is_raised(cast):
 def test_a_real_deadlock_is_run_again(database_url, cast):
     """Two transactions lock Ana and Luis in opposite order."""
     engine = make_engine(database_url)
-    both_hold_one = threading.Barrier(2, timeout=5)
+    both_hold_one = threading.Barrier(2, timeout=120)
     bump = text("UPDATE users SET epoch = epoch + 1 WHERE id = :id")
     calls: list[int] = []
 

@@ -22,7 +22,7 @@ from tests.servers import free_port
 
 ACCOUNT = re.compile(r"^  (Admin|Worker) +(\S+@demo\.example) +password +(\S+)$", re.MULTILINE)
 DATABASE = "island_time.db"
-TIMEOUT = 10  # seconds; nothing on loopback takes that long
+TIMEOUT = 120  # seconds; nothing on loopback takes that long
 
 
 @dataclass(frozen=True)

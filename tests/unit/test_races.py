@@ -31,7 +31,7 @@ def racers() -> Iterator[list[Racer]]:
     started = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=PROJECT) for _ in range(3)]
     yield started
     for racer in started:
-        racer.communicate(timeout=10)
+        racer.communicate(timeout=120)
 
 
 @pytest.fixture

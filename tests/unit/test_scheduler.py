@@ -325,7 +325,7 @@ def test_the_program_ends_though_dataverse_keeps_the_daily_sync_waiting(
         until(lambda: any("imi_jobs" in request.path for request in standin.requests))
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(PATIENCE / 3) == 0
+        assert process.wait(PATIENCE) == 0
 
     assert ledger(shop) == [("schedule", ABANDONED)]  # nobody has to wait for its lease
     standin.faults.clear()

@@ -76,7 +76,7 @@ def test_a_stop_interrupts_the_sync_and_leaves_sqlites_data_in_one_file(
     with running([sys.executable, "server.py"], tmp_path / "log", env) as process:
         until(lambda: is_read(standin) or process.poll() is not None)
         process.send_signal(number)
-        assert process.wait(PATIENCE / 3) == 0, (tmp_path / "log").read_text()
+        assert process.wait(PATIENCE) == 0, (tmp_path / "log").read_text()
 
     log = Path(shop.extensions["engine"].url.database + "-wal")
     assert not log.exists() or log.stat().st_size == 0
@@ -102,7 +102,7 @@ def test_gunicorns_stop_interrupts_the_sync_that_a_request_waits_for_and_answers
         until(lambda: is_read(standin) or answers or server.poll() is not None)
         assert not answers, answers[0].text
         server.send_signal(signal.SIGTERM)
-        assert server.wait(PATIENCE / 3) == 0, log.read_text()
+        assert server.wait(PATIENCE) == 0, log.read_text()
         pressing.join(PATIENCE)
 
     assert interrupted(shop), log.read_text()

@@ -11,7 +11,6 @@ import urllib.request
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event
 
 import pytest
 import time_machine
@@ -21,7 +20,7 @@ from flask_app.upkeep.logs import JsonFormatter
 from flask_app.utils.scheduler_tasks import automated_clock_out, automated_job_sync
 from flask_app.web.measuring import LOCK_WAITS
 from tests.conftest import PASSWORD
-from tests.connected import connected_quietly
+from tests.connected import PATIENCE, connected_quietly, until
 from tests.servers import free_port
 
 TOKEN = "t" * 16
@@ -149,11 +148,11 @@ def gunicorn(tmp_path: Path, **settings: str):
         yield port, health
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=40)
+        process.wait(PATIENCE)
         log.close()
 
 
-def answers(port: int, path: str = "/healthz", timeout: float = 2) -> int:
+def answers(port: int, path: str = "/healthz", timeout: float = 30) -> int:
     """Return the status of an answer, 0 if there is none in time."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=timeout) as answer:
@@ -162,14 +161,6 @@ def answers(port: int, path: str = "/healthz", timeout: float = 2) -> int:
         return int(error.code)
     except OSError:
         return 0
-
-
-def until(holds) -> None:
-    for _ in range(300):
-        if holds():
-            return
-        Event().wait(0.1)
-    raise AssertionError("it did not happen within 30 seconds")
 
 
 def test_healthz_answers_while_every_worker_waits_for_a_frozen_database(tmp_path):

@@ -127,7 +127,7 @@ def served(app) -> Iterator[str]:
     yield f"127.0.0.1:{server.effective_port}"
     server.task_dispatcher.shutdown()
     server.trigger.pull_trigger(lambda: [one.close() for one in list(sockets.values())])
-    thread.join(timeout=10)
+    thread.join(timeout=120)
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_each_piece_of_a_stream_goes_out_when_it_is_there(app, slow_stream):
 
 
 def test_a_stream_arrives_whole_through_the_server(served, slow_stream):
-    connection = http.client.HTTPConnection(urlsplit(f"//{served}").netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(f"//{served}").netloc, timeout=120)
     connection.request("GET", "/stream", headers=GZIP)
     answer = connection.getresponse()
     assert answer.headers["Content-Encoding"] == "gzip"
