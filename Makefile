@@ -7,9 +7,12 @@ COVERAGE ?=
 export EXAMPLES ?= 1
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal $(if $(COVERAGE),--cov)
 
-.PHONY: run test check fmt messages clean help
+.PHONY: run demo-reset test check fmt messages clean help
 run: .venv/run ## serve the clock on http://127.0.0.1:5000 (what a bare `make` does)
 	$(BIN)/python server.py
+
+demo-reset: ## forget the demo (instance/demo); the next `make run` makes a fresh one
+	rm -rf instance/demo
 
 test: .venv/test ## run every test, a worker per core; with COVERAGE=1 their coverage as well
 	$(PYTEST)
@@ -35,7 +38,7 @@ clean: ## take away what was installed and cached; the shop's data under instanc
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
 
 help: ## show this
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 .venv/run: requirements.txt
 	@echo "Installing what the program runs on into .venv (once)"

@@ -116,6 +116,8 @@ def serve(app: Flask, config: Config, door: socket.socket) -> None:
         open_health_door(config.host, config.health_port, lambda: True)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a crew that punches in at once is no news
     click.echo(f"Island Time is on http://{config.host}:{config.port}  (stop it with Ctrl-C)")
+    if is_loopback(config.host):
+        click.echo("From a phone in the same network: start it with HOST=0.0.0.0 (see the README).")
     waitress.serve(app, sockets=[door], threads=8, ident=None, _quiet=True)
 
 
@@ -124,6 +126,11 @@ def begin(app: Flask) -> None:
     end_well(app, start_scheduler(app))
     announce(app)
     warm_up(app)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this computer can reach the program."""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def announce(app: Flask) -> None:

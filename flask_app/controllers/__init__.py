@@ -17,6 +17,7 @@ from flask_app.controllers.old_shifts import bp as old_shifts
 from flask_app.controllers.phases_out import bp as phases_out
 from flask_app.controllers.reports import bp as reports
 from flask_app.controllers.rules import bp as rules
+from flask_app.controllers.setup import bp as setup
 from flask_app.controllers.shift_office import bp as shift_office
 from flask_app.controllers.shifts import bp as shifts
 from flask_app.controllers.sync import bp as sync
@@ -33,4 +34,5 @@ blueprints = (
     health, phases_out,
     install, old_shifts,
     imports,
+    setup,
 )  # fmt: skip

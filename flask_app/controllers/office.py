@@ -4,7 +4,7 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from flask_app.config import settings
-from flask_app.models import AdoptedRow, Correction, SyncRun, User
+from flask_app.models import AdoptedRow, Correction, SetupMark, SyncRun, User
 from flask_app.timeclock.clock_out import stale_shifts, unconfirmed
 from flask_app.web.access import admin_required
 from flask_app.web.now import now
@@ -18,6 +18,7 @@ bp = Blueprint("office", __name__)
 def index() -> ResponseReturnValue:
     return render_template(
         "office/index.html",
+        setup=SetupMark.steps(),
         proxy_problems=proxy_problems(),
         people=User.waiting_count(),
         old_shifts=AdoptedRow.waiting_count(),

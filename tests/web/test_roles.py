@@ -107,6 +107,8 @@ TABLE = {
     ("GET", "/admin/import/<kind>/template.csv"): (OUT, NO, IN),
     ("POST", "/admin/import/<kind>"): (OUT, NO, IN),
     ("POST", "/admin/import/<kind>/apply"): (OUT, NO, IN),
+    ("POST", "/office/setup"): (OUT, NO, IN),
+    ("GET", "/office/sign"): (OUT, NO, IN),
     ("GET", "/manage_shifts"): (OUT, NO, IN),
     ("GET", "/edit/shift/<int:shift_id>"): (OUT, NO, IN),
     ("POST", "/update/shift/<int:shift_id>"): (OUT, NO, IN),

@@ -56,7 +56,7 @@ MOST = {
     "/reports/jobs/{job}": 13,
     "/reports/quarterly": 11,  # one for what is open or assumed; working days and employments
     "/todays_activity": 10,
-    "/office": 8,  # a count for each thing that may wait
+    "/office": 10,  # a count for each thing that may wait
     "/sync": 13,  # four for what waits for an admin, one for the polls
     "/end_of_day": 10,
 }  # fmt: skip
