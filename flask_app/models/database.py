@@ -4,7 +4,7 @@ import ssl
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, TypeVar
 
 from flask import Flask, current_app, g
 from sqlalchemy import (
@@ -21,7 +21,7 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, Session, class_mapper
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from flask_app.models.errors import Busy, ConcurrentUpdate
@@ -221,7 +221,8 @@ class Database:
             for name, value in columns.items():
                 set_committed_value(known, name, value)
             return known
-        made = cast(B, inspect(entity).class_manager.new_instance())
+        # class_mapper() configures the mappers, should this be the process's first query.
+        made = class_mapper(entity).class_manager.new_instance()
         state = instance_state(made)
         state.key, state.session_id = identity, session.hash_key
         state.dict.update(columns, id=key)
