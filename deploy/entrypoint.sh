@@ -9,4 +9,6 @@ if [ "${1:-serve}" = serve ]; then
     fi
     exec gunicorn -c deploy/gunicorn.conf.py server:app
 fi
+# A command counts nothing, and the folder of the counters is made by serve.
+unset PROMETHEUS_MULTIPROC_DIR
 exec flask --app server "$@"
