@@ -202,7 +202,7 @@ def nginx(folder: Path, url: str) -> str:
             "a header is missing"
         )
         refuses(browser, base)
-    return "http leads to https, HSTS, Secure cookies, login, forged addresses replaced, limited in size and rate"
+    return "http leads to https, HSTS, Secure cookies, login, forged addresses replaced, limits"
 
 
 def logs_in(browser: requests.Session, base: str, page: str, password: str) -> None:
