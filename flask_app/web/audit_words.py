@@ -61,12 +61,7 @@ Place = tuple[datetime, int] | None
 
 
 def _of_shift(row: Audit, place: Place) -> str:
-    changes = row.changes or {}
-    known = changes.get("started_at")
-    start = instant(str(known[1 if row.action == ADDED else 0])) if known else None
-    day = start.date() if start else None
-    if day is None and place:
-        day = place[0].astimezone(settings().shop_timezone).date()
+    day = _day_of(row, place)
     words = {
         "who": _who(row),
         "whose": _whose(row),
@@ -78,8 +73,15 @@ def _of_shift(row: Audit, place: Place) -> str:
             return _("%(who)s punched in on %(job)s", **words)
         return _("%(who)s punched out of %(job)s", **words)
     if row.action == CHANGED:
-        return _changed_shift(row, changes, day, words)
-    return _whole_shift(row, changes, day, words)
+        return _changed_shift(row, day, words)
+    return _whole_shift(row, row.changes or {}, day, words)
+
+
+def _day_of(row: Audit, place: Place) -> date | None:
+    """The shop day on which a shift began: as the change has it, or as the shift has it now."""
+    if known := (row.changes or {}).get("started_at"):
+        return instant(str(known[1 if row.action == ADDED else 0])).date()
+    return place[0].astimezone(settings().shop_timezone).date() if place else None
 
 
 def _whole_shift(row: Audit, changes: Mapping[str, Pair], day: date | None, words: dict[str, Markup]) -> str:
@@ -94,27 +96,39 @@ def _whole_shift(row: Audit, changes: Mapping[str, Pair], day: date | None, word
     return _("%(who)s added a %(day)s shift on %(job)s for %(whose)s, %(times)s", **words)
 
 
-def _changed_shift(
-    row: Audit, changes: Mapping[str, Pair], day: date | None, words: dict[str, Markup]
-) -> str:
-    fields, own = set(changes), row.by_id is not None and row.by_id == row.person_id
-    if fields == {"assumed"}:
-        if own:
+def _changed_shift(row: Audit, day: date | None, words: dict[str, Markup]) -> str:
+    changes = row.changes or {}
+    if set(changes) == {"assumed"}:
+        if _is_own(row):
             return _("%(who)s confirmed the end of their %(day)s shift", **words)
         return _("%(who)s confirmed the end of %(whose)s's %(day)s shift", **words)
     ended = changes.get("ended_at", (None, None))
-    if ended[0] is None and ended[1] and fields <= {"ended_at", "assumed"}:
-        words["time"] = escape(value("ended_at", ended[1], day))
-        if row.role == BY_CLOCK or "assumed" in fields:
-            return _("%(who)s ended %(whose)s's %(day)s shift on %(job)s at %(time)s (assumed)", **words)
-        return _("%(who)s punched %(whose)s out of %(job)s at %(time)s", **words)
-    what = {field: pair for field, pair in changes.items() if field != "assumed"}
+    if ended[0] is None and set(changes) <= {"ended_at", "assumed"}:
+        return _ended_shift(row, escape(value("ended_at", str(ended[1]), day)), words)
+    return _amended_shift(row, day, words)
+
+
+def _amended_shift(row: Audit, day: date | None, words: dict[str, Markup]) -> str:
+    what = {field: pair for field, pair in (row.changes or {}).items() if field != "assumed"}
     words["what"] = escape(differences(what, day))
     if row.role == BY_CORRECTION:
         return _("%(who)s approved %(whose)s's correction of the %(day)s shift: %(what)s", **words)
-    if own:
+    if _is_own(row):
         return _("%(who)s changed their %(day)s shift: %(what)s", **words)
     return _("%(who)s changed %(whose)s's %(day)s shift: %(what)s", **words)
+
+
+def _ended_shift(row: Audit, time: Markup, words: dict[str, Markup]) -> str:
+    """A shift that was open, and that somebody or the clock has ended."""
+    if row.role == BY_CLOCK or "assumed" in (row.changes or {}):
+        return _(
+            "%(who)s ended %(whose)s's %(day)s shift on %(job)s at %(time)s (assumed)", time=time, **words
+        )
+    return _("%(who)s punched %(whose)s out of %(job)s at %(time)s", time=time, **words)
+
+
+def _is_own(row: Audit) -> bool:
+    return row.by_id is not None and row.by_id == row.person_id
 
 
 # What is done to a person by changing one field, by its new value.
@@ -129,17 +143,23 @@ _DONE: dict[tuple[str, str | None], Words] = {
 
 def _of_person(row: Audit, _place: Place) -> str:
     words, changes = {"who": _who(row), "whose": _whose(row)}, row.changes or {}
-    own = row.by_id is not None and row.by_id == row.person_id
     if row.action == ADDED:
-        return _("%(who)s created an account", **words) if own else _("%(who)s added %(whose)s", **words)
-    if own and "password" in changes:
+        if _is_own(row):
+            return _("%(who)s created an account", **words)
+        return _("%(who)s added %(whose)s", **words)
+    if _is_own(row) and "password" in changes:
         return _("%(who)s changed their password", **words)
-    field = "active" if "active" in changes else next(iter(changes), "")
-    if done := _DONE.get((field, changes[field][1])) if len(changes) == 1 or field == "active" else None:
+    if done := _done(changes):
         return str(done) % words
-    if field == "not_expected":
-        return _dismissal(changes[field], words)
+    if "not_expected" in changes:
+        return _dismissal(changes["not_expected"], words)
     return _("%(who)s changed %(whose)s: %(what)s", what=escape(differences(changes)), **words)
+
+
+def _done(changes: Mapping[str, Pair]) -> Words | None:
+    """What these changes are called together; deactivating somebody may change more than that one field."""
+    fields = ["active"] if "active" in changes else list(changes)
+    return _DONE.get((fields[0], changes[fields[0]][1])) if len(fields) == 1 else None
 
 
 def _dismissal(pair: Pair, words: dict[str, Markup]) -> str:

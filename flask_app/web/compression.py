@@ -29,8 +29,12 @@ def _compress(answer: Response) -> Response:
     if answer.status_code in _NO_BODY or not (answer.mimetype or "").startswith(_TYPES):
         return answer
     answer.vary.add("Accept-Encoding")
-    if request.accept_encodings["gzip"] <= 0 or "Content-Encoding" in answer.headers:
-        return answer
+    if request.accept_encodings["gzip"] > 0 and "Content-Encoding" not in answer.headers:
+        return _packed(answer)
+    return answer
+
+
+def _packed(answer: Response) -> Response:
     if request.endpoint == "static":
         return _packed_file(answer)
     if answer.is_streamed:

@@ -32,7 +32,12 @@ def init_app(app: Flask) -> None:
         if request.is_secure:
             response.headers["Strict-Transport-Security"] = "max-age=31536000"
         if is_file and "v" in request.args and response.status_code == 200:
-            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-            for name in _OF_NO_USE:
-                response.headers.pop(name, None)
+            _keep_for_good(response)
         return response
+
+
+def _keep_for_good(response: Response) -> None:
+    """What has its content's hash in its address never changes."""
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    for name in _OF_NO_USE:
+        response.headers.pop(name, None)
