@@ -3,31 +3,28 @@
 import fcntl
 import json
 import os
-import random
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 
 import click
 from dotenv import dotenv_values
 from flask import Flask
 
-from flask_app.clock import day_bounds, utc_now
+from flask_app.clock import utc_now
 from flask_app.config import Config, DataverseSettings, settings
 from flask_app.dataverse.errors import DataverseClientError
 from flask_app.dataverse.table import READ
-from flask_app.models import Job, Shift, User, WriteBack, committing, db
+from flask_app.demo_shifts import add_shifts
+from flask_app.models import User, WriteBack, committing, db
 from flask_app.models.database import PROJECT
-from flask_app.models.job import ACTIVE
 from flask_app.standin import Standin
 from flask_app.sync.approved_jobs import SyncNotConfigured, SyncRunning, sync_approved_jobs
 from flask_app.sync.folders import refresh_folders
 from flask_app.sync.following import fingerprints
 from flask_app.sync.hours_out import WriteBackRefused, hours_table, start
-from flask_app.timeclock import ledger
-from flask_app.timeclock.ledger import Actor, PunchRules
 from flask_app.timeclock.people import readable_password
 from flask_app.utils.scheduler_tasks import automated_job_sync
 
@@ -45,18 +42,6 @@ _PEOPLE = {
     "PAINT_SHOP": ("Yuki Mori", "Carla Benedetti", "Noah Fisher"),
 }
 _WAITING = ("Zoë Lindqvist", "PAINT_SHOP")
-_NOTES = (
-    "",
-    "",
-    "",
-    "",
-    "Sanding",
-    "Assembly",
-    "Second coat",
-    "Waiting for hardware",
-    "Edge banding",
-    "Loaded the truck",
-)
 
 
 class NoDemo(Exception):
@@ -147,7 +132,7 @@ def fill(app: Flask, standin: Standin) -> list[Account]:
             sync_approved_jobs(trigger="start")
         except (SyncNotConfigured, SyncRunning) as reason:
             click.echo(reason)  # USE_DATAVERSE=false: the demo of the kill switch; or a demo that was killed
-        committing(lambda: _add_shifts(people))
+        committing(lambda: add_shifts(people, now=utc_now()))
         _write_hours_back(people)
         _make_folders(standin)
         refresh_folders(now=utc_now())
@@ -190,24 +175,6 @@ def _new_passwords(people: Sequence[User]) -> list[Account]:
     return accounts
 
 
-def _add_shifts(people: Sequence[User]) -> None:
-    """Two weeks of work up to now, and most of the crew on the clock."""
-    jobs = Job.board(status=ACTIVE, per_page=24).jobs
-    crew = [person for person in people if person.is_active and not person.is_admin]
-    if not crew or not jobs or Shift.longest_open(limit=1)[1] or Shift.recent_jobs(crew[0]):
-        return
-    dice, zone, now = random.Random(_SEED), settings().shop_timezone, utc_now()  # noqa: S311  # not a secret
-    today = now.astimezone(zone).date()
-    for person in crew:
-        mine = dice.sample(jobs, 4)
-        for back in range(14, 0, -1):
-            if (day := today - timedelta(days=back)).weekday() < 5:
-                _work_a_day(person, mine, day, dice)
-        if dice.random() < 0.75:
-            started = now - timedelta(minutes=dice.randint(15, 200))
-            _punch_in(person, dice.choice(mine), started, dice)
-
-
 def hear_changes(config: Config, standin: Standin) -> None:
     """Let the stand-in tell the demo of changes at once, as a webhook does."""
     [key] = config.webhook_keys
@@ -230,27 +197,6 @@ def _write_hours_back(people: Sequence[User]) -> None:
             start(organization, everything=True, by=next(p for p in people if p.is_admin), at=utc_now())
     except (WriteBackRefused, DataverseClientError) as reason:
         click.echo(reason)
-
-
-def _work_a_day(person: User, jobs: Sequence[Job], day: date, dice: random.Random) -> None:
-    midnight = day_bounds(day, settings().shop_timezone)[0]
-
-    def at(hours: float) -> datetime:
-        return midnight + timedelta(hours=hours, minutes=dice.randint(-9, 9), seconds=dice.randint(0, 59))
-
-    morning, afternoon = dice.choice(jobs), dice.choice(jobs)
-    for job, begins, ends in ((morning, 7, 12), (afternoon, 12.6, 15.5)):
-        shift = _punch_in(person, job, at(begins), dice)
-        ledger.punch_out(shift, by=Actor(person), at=at(ends), rules=_rules())
-
-
-def _punch_in(person: User, job: Job, at: datetime, dice: random.Random) -> Shift:
-    note = dice.choice(_NOTES)
-    return ledger.punch_in(person, job.id, by=Actor(person), at=at, rules=_rules(), note=note).shift
-
-
-def _rules() -> PunchRules:
-    return PunchRules(settings().shop_timezone, settings().longest_shift)
 
 
 def _approve_some(standin: Standin, count: int = 3) -> None:

@@ -118,6 +118,10 @@ def test_the_shop_has_people_of_every_department_and_two_weeks_of_shifts(demo: D
     assert demo.rows("SELECT COUNT(*) >= 8 FROM (SELECT DISTINCT date(created_at) FROM shifts)") == [(1,)]
     [(still_open,)] = demo.rows("SELECT COUNT(*) FROM shifts WHERE updated_at IS NULL")
     assert still_open > 0
+    assert demo.rows("SELECT COUNT(*) FROM shifts WHERE assumed_at IS NOT NULL") == [(1,)]
+    assert demo.rows("SELECT COUNT(*) FROM corrections WHERE state = 'waiting'") == [(1,)]
+    [(estimated,)] = demo.rows("SELECT COUNT(*) FROM jobs WHERE estimated_hours > 0")
+    assert estimated > 15
 
 
 def test_the_passwords_let_a_worker_and_an_admin_in(demo: Demo) -> None:
