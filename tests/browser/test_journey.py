@@ -178,7 +178,7 @@ def test_a_sync_is_watched_while_it_runs_by_whoever_looks(open_browser, cast, st
     office, other = open_browser(), open_browser()
     for page in (office, other):
         log_in(page, "grace")
-    standin.faults.hang(60)
+    standin.faults.hang(600)
     office.goto("/sync")
     office.get_by_role("button", name="Sync now").click()
     for page in (office, other):

@@ -44,7 +44,7 @@ def fork() -> None:
 
 
 def _be_the_child(app: Flask, inherited: tuple[object, object]) -> NoReturn:
-    has_checked = _checked.wait(20)
+    has_checked = _checked.wait(120)
     shares = app.extensions["engine"].pool is inherited[0] or app.extensions["dataverse"] is inherited[1]
     os._exit(0 if has_checked and not shares else 1)
 
