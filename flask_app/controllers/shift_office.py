@@ -9,7 +9,7 @@ from flask_app.models import Audit, Correction, Job, Shift, User, committing
 from flask_app.models.audit import SHIFT
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.timeclock import ledger
-from flask_app.timeclock.corrections import add_or_ask, amend_or_ask
+from flask_app.timeclock.corrections import add_or_ask, amend_or_ask, delete_or_ask
 from flask_app.timeclock.ledger import Overlaps
 from flask_app.web.access import acting, admin_required, local_path, shift_or_404
 from flask_app.web.audit_words import told
@@ -75,11 +75,14 @@ def delete(shift_id: int) -> ResponseReturnValue:
     if not form.validate():
         return _edit_page(shift, ShiftForm(None, as_shown(shift)), form), form.code
     try:
-        committing(lambda: ledger.delete(shift, by=by, at=now(), reason=form.reason.data, seen=seen))
+        done = committing(lambda: delete_or_ask(shift, by=by, at=now(), reason=form.reason.data, seen=seen))
     except RuleViolation as refusal:
         form.says = str(refusal)
         shift = shift_or_404(shift_id)
         return _edit_page(shift, ShiftForm(None, as_shown(shift)), form), form.code
+    if isinstance(done, Correction):
+        flash(str(ASKED_INSTEAD), "info")
+        return redirect(url_for("corrections.queue"))
     flash(
         _(
             "%(name)s's shift on %(job)s is deleted. The audit keeps what it was.",

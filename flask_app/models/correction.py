@@ -14,6 +14,7 @@ from flask_app.models.user import User
 from flask_app.words import lazy
 
 FORGOT, WRONG_JOB, WRONG_TIME, MISSING = "forgot", "job", "time", "missing"
+DELETION = "delete"  # an admin's, of a shift of their own
 NOTE_MAX = 300
 ASKED_ALREADY = lazy("You already have a request for this shift. Cancel it first, or wait for the answer.")
 WAITING, APPROVED, DECLINED, WITHDRAWN = "waiting", "approved", "declined", "withdrawn"
@@ -23,7 +24,7 @@ class Correction(Base):
     """A worker's request about one shift (`shift_id` None: a shift that was never punched, or is gone).
 
     `old_*` is what the shift was when it was asked; if it has changed since, the request can't be approved
-    blindly. `new_*` is the whole shift as it should be.
+    blindly. `new_*` is the whole shift as it should be, all None where it should be deleted.
     """
 
     __tablename__ = "corrections"
@@ -35,7 +36,7 @@ class Correction(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     shift_id: Mapped[int | None]  # no foreign key: a shift may be deleted, the request stays
-    kind: Mapped[str] = mapped_column(words(FORGOT, WRONG_JOB, WRONG_TIME, MISSING))
+    kind: Mapped[str] = mapped_column(words(FORGOT, WRONG_JOB, WRONG_TIME, MISSING, DELETION))
     asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
     old_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     old_ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

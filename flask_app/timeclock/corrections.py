@@ -11,6 +11,7 @@ from flask_app.models.correction import (
     APPROVED,
     ASKED_ALREADY,
     DECLINED,
+    DELETION,
     MISSING,
     NOTE_MAX,
     WAITING,
@@ -29,7 +30,9 @@ from flask_app.timeclock import ledger
 from flask_app.timeclock.entries import Actor
 from flask_app.timeclock.shift_rows import OwnHours, locked
 from flask_app.timeclock.shift_rules import check_times, same_minute
-from flask_app.words import _, noted
+from flask_app.words import _, lazy, noted
+
+_CHANGED = lazy("The shift has changed since this request. Check it; decline the request if it is settled.")
 
 
 def ask(
@@ -57,17 +60,7 @@ def ask(
         raise ValidationError({"kind": _("The shift is already like that. Enter what it should be.")})
     asked = Correction(user_id=user.id, kind=kind, asked_at=at, note=note, state=WAITING, answer="")
     asked.new_started_at, asked.new_ended_at, asked.new_job_id = started_at, ended_at, job.id
-    if shift:
-        asked.shift_id, asked.old_job_id = shift.id, shift.job_id
-        asked.old_started_at, asked.old_ended_at = shift.started_at, shift.ended_at
-    if sent_before := _asked_before(asked):
-        return sent_before
-    db.session.add(asked)
-    try:
-        db.session.flush()
-    except IntegrityError:
-        raise ValidationError({"kind": ASKED_ALREADY}) from None
-    return asked
+    return _ask_about(asked, shift, ValidationError({"kind": ASKED_ALREADY}))
 
 
 def amend_or_ask(
@@ -112,6 +105,35 @@ def add_or_ask(
         return _ask_instead(person, MISSING, None, started_at, ended_at, job, reason, at)
 
 
+def delete_or_ask(
+    shift: Shift, *, by: Actor, at: datetime, reason: str, seen: str | None = None
+) -> Shift | Correction:
+    """Take a shift away as an admin; one's own becomes a request, if there is another admin to answer it."""
+    try:
+        return ledger.delete(shift, by=by, at=at, reason=reason, seen=seen)
+    except OwnHours:
+        owner, present, _present = locked(shift, seen)
+        asked = Correction(user_id=owner.id, kind=DELETION, asked_at=at, state=WAITING, answer="")
+        asked.note = plain(reason)[:NOTE_MAX]
+        return _ask_about(asked, present, RuleViolation(str(ASKED_ALREADY)))
+
+
+def _ask_about(asked: Correction, shift: Shift | None, refusal: RuleViolation) -> Correction:
+    """Store a request, with what its shift is now; one that is there already is returned or, if it says
+    something else, refused."""
+    if shift:
+        asked.shift_id, asked.old_job_id = shift.id, shift.job_id
+        asked.old_started_at, asked.old_ended_at = shift.started_at, shift.ended_at
+    if sent_before := _asked_before(asked):
+        return sent_before
+    db.session.add(asked)
+    try:
+        db.session.flush()
+    except IntegrityError:
+        raise refusal from None
+    return asked
+
+
 def _ask_instead(
     person: User,
     kind: str,
@@ -145,11 +167,18 @@ def approve(asked: Correction, *, by: User, at: datetime) -> None:
     """Do what was asked. Raises RuleViolation if what is to be changed isn't as it was when it was asked."""
     _lock_waiting(asked)
     _refuse_own(asked, by)
+    reason = noted("Requested by %(name)s.", name=asked.user.name) + (f" {asked.note}" if asked.note else "")
+    _carry_out(asked, Actor(by, role=BY_CORRECTION), at, reason)
+    _decide(asked, APPROVED, by, at)
+
+
+def _carry_out(asked: Correction, actor: Actor, at: datetime, reason: str) -> None:
+    if asked.kind == DELETION:
+        ledger.delete(_as_it_was(asked), by=actor, at=at, reason=reason)
+        return
     job, start = asked.new_job, asked.new_started_at
     if job is None or start is None:
         raise RuleViolation(_("This request is damaged. Decline it."))
-    reason = noted("Requested by %(name)s.", name=asked.user.name) + (f" {asked.note}" if asked.note else "")
-    actor = Actor(by, role=BY_CORRECTION)
     if asked.shift_id is None:
         shift = ledger.add(asked.user, job, start, asked.new_ended_at, by=actor, at=at, reason=reason)
         asked.shift_id = shift.id
@@ -157,7 +186,6 @@ def approve(asked: Correction, *, by: User, at: datetime) -> None:
         shift = _unchanged(asked)
         start, end, job = _wanted(asked, shift, start, job)
         ledger.amend(shift, start, end, job, by=actor, at=at, reason=reason)
-    _decide(asked, APPROVED, by, at)
 
 
 def decline(asked: Correction, *, by: User, at: datetime, answer: str = "") -> None:
@@ -194,12 +222,29 @@ def _same_times(shift: Shift, started_at: datetime, ended_at: datetime | None) -
     return same_minute(started_at, shift.started_at) and same_minute(ended_at, shift.ended_at)
 
 
-def _unchanged(asked: Correction) -> Shift:
-    """Return the shift, locked; or raise RuleViolation if what was asked to change has changed since."""
+def _still_there(asked: Correction) -> Shift:
+    """Return the shift, locked; or raise RuleViolation if it is gone."""
     shift = None if asked.shift_id is None else db.session.get(Shift, asked.shift_id)
     if shift is None:
         raise RuleViolation(_("The shift was deleted meanwhile. Decline this request."))
-    _person, shift, _present = locked(shift)
+    return locked(shift)[1]
+
+
+def _as_it_was(asked: Correction) -> Shift:
+    """Return the shift, locked; or raise RuleViolation if anything of it has changed since it was asked."""
+    shift = _still_there(asked)
+    if (
+        not same_minute(shift.started_at, asked.old_started_at)
+        or not _end_stands(asked, shift)
+        or shift.job_id != asked.old_job_id
+    ):
+        raise RuleViolation(str(_CHANGED))
+    return shift
+
+
+def _unchanged(asked: Correction) -> Shift:
+    """Return the shift, locked; or raise RuleViolation if what was asked to change has changed since."""
+    shift = _still_there(asked)
     starts_anew = not same_minute(asked.new_started_at, asked.old_started_at)
     moves = asked.new_job_id != asked.old_job_id
     if (
@@ -207,9 +252,7 @@ def _unchanged(asked: Correction) -> Shift:
         or (_ends_anew(asked) and not _end_stands(asked, shift))
         or (moves and shift.job_id != asked.old_job_id)
     ):
-        raise RuleViolation(
-            _("The shift has changed since this request. Check it; decline the request if it is settled.")
-        )
+        raise RuleViolation(str(_CHANGED))
     return shift
 
 

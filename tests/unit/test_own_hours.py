@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from flask_app.models import Correction, Job, Shift, User, committing, db
+from flask_app.models import Audit, Correction, Job, Shift, User, committing, db
+from flask_app.models.errors import RuleViolation
 from flask_app.timeclock import ledger
-from flask_app.timeclock.corrections import add_or_ask, amend_or_ask, approve
+from flask_app.timeclock.corrections import add_or_ask, amend_or_ask, approve, delete_or_ask
 from flask_app.timeclock.ledger import Actor, Changed
 from flask_app.timeclock.shift_rows import OwnHours
 from tests.conftest import NOW
@@ -50,6 +51,39 @@ def test_an_admins_own_missing_shift_waits_too(shop):
     assert db.session.query(Shift).count() == 0
     committing(lambda: approve(asked, by=grace, at=NOW))
     assert db.session.query(Shift).one().ended_at == NOW - HOUR
+
+
+def test_an_admins_own_shift_is_deleted_by_another_admin(shop):
+    ana, grace, job = shop
+    shift = punch_in(ana, job, NOW - HOUR)
+    asked, again = (committing(lambda: delete_or_ask(shift, **how(ana))) for _ in range(2))
+    assert isinstance(asked, Correction)
+    assert asked is again
+    assert Correction.waiting() == [asked]
+    with pytest.raises(RuleViolation, match="Another admin"):
+        committing(lambda: approve(asked, by=ana, at=NOW))
+    committing(lambda: approve(asked, by=grace, at=NOW))
+    assert db.session.query(Shift).count() == 0
+    assert Audit.of("shift", shift.id)[0].action == "deleted"
+
+
+def test_a_shift_that_changed_since_is_not_deleted_by_an_old_request(shop):
+    ana, grace, job = shop
+    shift = punch_in(ana, job, NOW - HOUR)
+    asked = committing(lambda: delete_or_ask(shift, **how(ana)))
+    assert isinstance(asked, Correction)
+    committing(lambda: ledger.amend(shift, NOW - 2 * HOUR, None, job, **how(grace)))
+    with pytest.raises(RuleViolation, match="has changed since"):
+        committing(lambda: approve(asked, by=grace, at=NOW))
+    assert db.session.query(Shift).count() == 1
+
+
+def test_the_only_admin_deletes_the_own_shift_at_once(shop):
+    ana, grace, job = shop
+    alone(grace)
+    shift = punch_in(ana, job, NOW - HOUR)
+    assert committing(lambda: delete_or_ask(shift, **how(ana))) is shift
+    assert db.session.query(Shift).count() == 0
 
 
 def test_nothing_typed_about_ones_own_hours_gets_past_the_ledger(shop):

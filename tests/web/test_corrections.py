@@ -297,3 +297,20 @@ def test_a_shift_that_is_there_is_not_asked_for_as_missing(app, log_in, assumed)
     assert answer.status_code == 422
     with app.app_context():
         assert Correction.waiting() == []
+
+
+def test_an_admins_deletion_of_the_own_shift_waits_in_the_queue(app, cast, add_job, log_in):
+    job_id = add_job("4512")
+    with app.app_context():
+        ana, job = db.session.get_one(User, cast.ana), db.session.get_one(Job, job_id)
+        committing(lambda: setattr(ana, "department", "ADMINISTRATIVE"))
+        shift = punch_in(ana, job, SEVEN).id
+    mine, grace = log_in("ana"), log_in("grace")
+    queue = mine.post(f"/delete/shift/{shift}", data={"reason": "Punched twice"}, follow_redirects=True).text
+    assert "These are your own hours" in queue
+    assert "This shift should be deleted." in words(queue)
+    assert "Requested: Deleted" in words(mine.get("/my/hours").text)
+    assert mine.get(f"/edit/shift/{shift}").status_code == 200
+    answer = grace.post(re.search(r'action="([^"]*/approve)"', queue)[1], follow_redirects=True)
+    assert "Approved by Grace" in words(answer.text)
+    assert grace.get(f"/edit/shift/{shift}").status_code == 404
