@@ -3,11 +3,12 @@
     python -m tests.proof.load [--people 200] [--seconds 300]
 
 MariaDB of its own with innodb_flush_log_at_trx_commit=1, gunicorn with two workers as in production, 20
-boards that ask every 10 seconds, a sync of 20,000 jobs and a quarter's export in the middle. (The
-share of the floor that punches reach is printed by tests.bench.pages_speed.)
+boards that ask every 10 seconds, a sync of 20,000 jobs and a quarter's export in the middle. At the end 20
+clients punch without a pause on the same server, beside a bare view with one SELECT and one INSERT.
 """
 
 import argparse
+import os
 import random
 import sys
 import tempfile
@@ -17,9 +18,11 @@ from pathlib import Path
 from time import monotonic
 
 import urllib3
+from sqlalchemy import text
 
 from flask_app.clock import utc_now
 from flask_app.standin import Standin
+from tests.bench import punch_load
 from tests.proof.mariadb import Database
 from tests.proof.phones import Auditor, Phone, logged_in
 from tests.proof.shop import dataverse_of, make_shop, new_database, serving, workers_and_jobs
@@ -42,6 +45,9 @@ def main() -> None:
         with serving(url, Path(name), **dataverse_of(standin)) as server:
             problems = rush(app, server, options.people, options.seconds)
         app.extensions["engine"].dispose()
+        with punch_load.gunicorn(punch_load.shop(database.url, 5000), 2, 4) as (address, master):
+            punch_load.tell(punch_load.measure(address, master, 20, 6))
+    print("load average:", *os.getloadavg())
     sys.exit(1 if problems else 0)
 
 
@@ -103,7 +109,9 @@ def one_sync_and_export(app, base: str, seconds: int, stop: threading.Event) -> 
         headers={**headers, "X-CSRFToken": token},
         timeout=300,
     )
-    print(f"  sync of 20,000 jobs: {answer.status} after {monotonic() - began:.1f} s")
+    with app.extensions["engine"].connect() as connection:
+        there = connection.scalar(text("SELECT COUNT(*) FROM jobs WHERE dataverse_id IS NOT NULL"))
+    print(f"  sync: {answer.status} after {monotonic() - began:.1f} s, {there:,} jobs are followed")
     last = utc_now().date()
     day, began = last - timedelta(days=90), monotonic()
     answer = pool.request(

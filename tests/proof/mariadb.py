@@ -1,6 +1,7 @@
 """MariaDB for the proofs: every commit reaches the disk, and it can be killed, frozen and started again."""
 
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -11,14 +12,16 @@ from tests.servers import _install, _wait_until_up, find_mariadbd, free_port
 class Database:
     """One server with a data directory and a port of its own. Use it in a with statement."""
 
-    def __init__(self, folder: Path, *more: str, port: int | None = None) -> None:
+    def __init__(self, folder: Path, *more: str, port: int | None = None, user_of_root: str = "root") -> None:
         server = find_mariadbd()
         if server is None:
             raise SystemExit("no mariadbd on this machine")
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.port = folder, port or free_port()
         self.url = f"mysql+pymysql://root@127.0.0.1:{self.port}"
-        user = ["--user=root"] if os.geteuid() == 0 else []
+        user = [f"--user={user_of_root}"] if os.geteuid() == 0 else []
+        if user and user_of_root != "root":
+            shutil.chown(folder, user_of_root)
         _install(server, folder / "data", user)
         self._command = [
             server, "--no-defaults", *user, f"--datadir={folder / 'data'}", f"--socket={folder}/s.sock",

@@ -43,6 +43,11 @@ class Auditor:
         with self.lock:
             self.punches.append(punch)
 
+    def taken(self) -> list[Punch]:
+        """Return the punches that were acknowledged so far."""
+        with self.lock:
+            return [punch for punch in self.punches if punch.taken]
+
     def outcomes(self) -> Counter[str]:
         return Counter(
             "acknowledged" if p.taken else "no answer" if p.status == 0 else f"refused with {p.status}"
