@@ -85,10 +85,18 @@ def strikes(
         post_as(app, 1, server.base, "/api/process-approved-jobs?wait=10")
         standin.faults.clear()
 
+    def dataverse_flaps() -> None:
+        for _ in range(3):
+            standin.faults.fail(503, times=1)
+            standin.faults.drop(times=1)
+            post_as(app, 1, server.base, "/api/process-approved-jobs?wait=5")
+        standin.faults.clear()
+
     yield "kill -9 of a worker", server.kill_a_worker
     yield "kill -9 and restart of the database", restart
     yield "the database frozen for 8 s", freeze
     yield "Dataverse hangs", dataverse_hangs
+    yield "Dataverse comes and goes", dataverse_flaps
     yield "Dataverse lies", dataverse_lies
 
 
