@@ -29,25 +29,47 @@ _SHARES = (1.2, 0.96, 0.55, 0.7, 0.35, 1.05, 0.9, 0.45)  # of their estimates th
 def add_shifts(people: Sequence[User], *, now: datetime) -> None:
     """Two weeks of work up to now, and a crew on the clock."""
     jobs = Job.board(status=ACTIVE, per_page=24).jobs
-    crew = [person for person in people if person.is_active and not person.is_admin]
-    if not crew or not jobs or Shift.longest_open(limit=1)[1] or Shift.recent_jobs(crew[0]):
+    active = [person for person in people if person.is_active]
+    crew = [person for person in active if not person.is_admin]
+    if not (crew and jobs) or _has_worked(crew[0]):
         return
+    admin = next(person for person in active if person.is_admin)
+    _estimate(jobs, _work(crew, jobs, now), by=admin, now=now)
+    SetupMark.put(HIDDEN, by=admin, at=now)  # this shop is set up
+
+
+def _has_worked(person: User) -> bool:
+    return bool(Shift.longest_open(limit=1)[1] or Shift.recent_jobs(person))
+
+
+def _work(crew: Sequence[User], jobs: Sequence[Job], now: datetime) -> dict[int, float]:
+    """Let everybody work; return the minutes of each job."""
     dice = random.Random(_SEED)  # noqa: S311  # not a secret
-    today = now.astimezone(settings().shop_timezone).date()
-    days = [day for back in range(14, 0, -1) if (day := today - timedelta(days=back)).weekday() < 5]
     minutes: dict[int, float] = {}
     for n, person in enumerate(crew):
-        done: list[Shift] = []
-        mine, pace = dice.sample(jobs, 4), 1 - 0.07 * (n % 6)  # who works how much of the possible hours
-        for day in days:
-            if dice.random() < 0.8 + 0.2 * pace:
-                done += _work_a_day(person, mine, day, pace, minutes, dice)
-        _leave_something_to_do(n, done[-1], now)
+        mine = dice.sample(jobs, 4)
+        _leave_something_to_do(n, _two_weeks(n, person, mine, minutes, dice, now), now)
         if n != _FORGETS:  # a punch within 16 hours would count as that end
             _today(n, person, mine, now, dice)
-    admin = next(person for person in people if person.is_active and person.is_admin)
-    _estimate(jobs, minutes, by=admin, now=now)
-    SetupMark.put(HIDDEN, by=admin, at=now)  # this shop is set up
+    return minutes
+
+
+def _two_weeks(
+    n: int,
+    person: User,
+    jobs: Sequence[Job],
+    minutes: dict[int, float],
+    dice: random.Random,
+    now: datetime,
+) -> Shift:
+    """Let somebody work the last two weeks, each at a pace of their own; return the last shift."""
+    today = now.astimezone(settings().shop_timezone).date()
+    days = [day for back in range(14, 0, -1) if (day := today - timedelta(days=back)).weekday() < 5]
+    pace, done = 1 - 0.07 * (n % 6), list[Shift]()  # how much of the possible hours
+    for day in days:
+        if day == days[-1] or dice.random() < 0.8 + 0.2 * pace:
+            done += _work_a_day(person, jobs, day, pace, minutes, dice)
+    return done[-1]
 
 
 def _work_a_day(
