@@ -23,6 +23,10 @@ check: .venv/test ## what has to hold without running it: format, style, types, 
 	$(BIN)/mypy
 	$(BIN)/lizard -l python -C 8 -w -W complexity-known.txt flask_app server.py
 
+audit: .audit/done ## known holes in what it runs on (asks PyPI), and bandit
+	.audit/bin/bandit -q -r -c pyproject.toml flask_app server.py deploy
+	.audit/bin/pip-audit --no-deps --disable-pip -r requirements.txt
+
 fmt: .venv/test ## format the code and mend what ruff can mend by itself
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -35,10 +39,15 @@ messages: .venv/run ## bring the catalogs of translations up to date with the se
 	rm flask_app/translations/messages.pot
 
 clean: ## take away what was installed and cached; the shop's data under instance/ stays
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf .venv .audit .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+.audit/done:
+	$(PYTHON) -m venv .audit
+	.audit/bin/python -m pip install --quiet --disable-pip-version-check bandit==1.9.4 pip-audit==2.10.1
+	touch $@
 
 .venv/run: requirements.txt
 	@echo "Installing what the program runs on into .venv (once)"

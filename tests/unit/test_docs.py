@@ -33,3 +33,13 @@ def test_the_readme_names_the_commands_of_the_makefile():
     readme = (PROJECT / "README.md").read_text() + (PROJECT / "CONTRIBUTING.md").read_text()
     assert {"run", "test", "check", "fmt", "help"} <= set(targets)
     assert [target for target in ("run", "test", "check", "fmt") if f"make {target}" not in readme] == []
+
+
+def test_every_test_that_the_security_table_names_is_there():
+    text = (PROJECT / "docs/security.md").read_text()
+    files = [path.read_text() for path in (PROJECT / "tests").rglob("test_*.py")]
+    known = {name for file in files for name in re.findall(r"^def (test_\w+)", file, re.MULTILINE)}
+    named = set(re.findall(r"`(test_\w+)`", text))
+    assert len(named) > 30
+    assert named - known == set()
+    assert [path for path in re.findall(r"`(tests/[\w/]+\.py)`", text) if not (PROJECT / path).exists()] == []
