@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError
 from sqlalchemy.orm.exc import ObjectDeletedError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from flask_app.models.database import BUSY, breaks_rule, is_lock_wait
 from flask_app.models.errors import Busy
@@ -36,6 +36,7 @@ _TEXTS = {
 def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(SecurityError, _strange_host)
     app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(TimeoutError, _database_error)
     app.register_error_handler(ObjectDeletedError, _gone)
@@ -48,6 +49,11 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     has_own_text = error.description and error.description != type(error).description
     text = error.description if has_own_text else _TEXTS.get(error.code, _TEXTS[400])
     return _answer(error.code, str(text))
+
+
+def _strange_host(_error: SecurityError) -> ResponseReturnValue:
+    """A name that TRUSTED_HOSTS doesn't have. Plain text: a page has links, and none can be built for it."""
+    return _("This address isn't ours."), 400, {"Content-Type": "text/plain; charset=utf-8"}
 
 
 def _stale_form(_error: CSRFError) -> ResponseReturnValue:

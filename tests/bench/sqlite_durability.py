@@ -1,6 +1,6 @@
 """What it costs that SQLite's punches survive a power cut: `python -m tests.bench.sqlite_durability`.
 
-One process punches with synchronous=FULL (as the program does: each commit waits for the disk) and with NORMAL
+One process punches with synchronous=FULL (as the program does: a commit waits for the disk) and with NORMAL
 (the last punches may be lost with the power), in turns. --folder: a folder on the disk in question.
 """
 
@@ -31,9 +31,7 @@ def punches_a_second(app: Flask, people: Sequence[int], jobs: Sequence[int], num
         for n in range(PUNCHES):
             person = db.session.get_one(User, people[n % len(people)])
             job, at = jobs[(n + number) % len(jobs)], begun + timedelta(seconds=n // len(people))
-            committing(
-                lambda p=person, j=job, t=at: ledger.punch_in(p, j, by=Actor(p), at=t, rules=rules)  # type: ignore[misc]
-            )
+            committing(lambda p=person, j=job, t=at: ledger.punch_in(p, j, by=Actor(p), at=t, rules=rules))
         return PUNCHES / (perf_counter() - started)
 
 

@@ -146,3 +146,12 @@ def test_a_rule_of_the_database_that_was_broken_is_a_bug_not_an_outage(
 def test_the_process_answers_whatever_became_of_its_database(app):
     lose_database(app)
     assert app.test_client().get("/healthz").json == {"status": "ok"}
+
+
+def test_a_host_that_is_not_trusted_is_refused_and_no_bug(make_app):
+    app = make_app(trusted_hosts=("clock.example.com",))
+    browser = app.test_client()
+    assert browser.get("/", headers={"Host": "clock.example.com"}).status_code == 200
+    for host in ("elsewhere.example", "a b", "[::1"):
+        assert browser.get("/", headers={"Host": host}).status_code == 400, host
+        assert browser.post("/login", headers={"Host": host}).status_code == 400, host
