@@ -29,13 +29,16 @@ _SHARES = (1.2, 0.96, 0.55, 0.7, 0.35, 1.05, 0.9, 0.45)  # of their estimates th
 def add_shifts(people: Sequence[User], *, now: datetime) -> None:
     """Two weeks of work up to now, and a crew on the clock."""
     jobs = Job.board(status=ACTIVE, per_page=24).jobs
-    active = [person for person in people if person.is_active]
-    crew = [person for person in active if not person.is_admin]
+    crew = _active(people, is_admin=False)
     if not (crew and jobs) or _has_worked(crew[0]):
         return
-    admin = next(person for person in active if person.is_admin)
+    [admin, *_others] = _active(people, is_admin=True)
     _estimate(jobs, _work(crew, jobs, now), by=admin, now=now)
     SetupMark.put(HIDDEN, by=admin, at=now)  # this shop is set up
+
+
+def _active(people: Sequence[User], *, is_admin: bool) -> list[User]:
+    return [person for person in people if person.is_active and person.is_admin is is_admin]
 
 
 def _has_worked(person: User) -> bool:
