@@ -57,7 +57,9 @@ def workers_and_jobs(app: Flask, people: int, jobs: int = 40) -> tuple[Sequence[
 class Server:
     """gunicorn as in production; it can be killed and started again on the same port."""
 
-    def __init__(self, url: str, folder: Path, *, workers: int = 2, **settings: Any) -> None:
+    def __init__(
+        self, url: str, folder: Path, *, workers: int = 2, program: str = "server:app", **settings: Any
+    ) -> None:
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"gunicorn-{self.port}.log"
@@ -66,12 +68,13 @@ class Server:
             "BIND": f"127.0.0.1:{self.port}",
             "WEB_WORKERS": str(workers), "PYTHONDONTWRITEBYTECODE": "1", **settings,
         }  # fmt: skip
+        self._program = program
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         log = self.log.open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "server:app"],
+            [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", self._program],
             cwd=PROJECT, env=self._settings, stdout=log, stderr=log,
         )  # fmt: skip
         log.close()
