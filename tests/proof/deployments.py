@@ -125,7 +125,7 @@ def container(folder: Path, url: str) -> Iterator[dict[str, Any]]:
 
 def says(address: str) -> int:
     try:
-        return requests.get(address, timeout=PATIENCE).status_code
+        return requests.get(address, timeout=PATIENCE, allow_redirects=False).status_code
     except requests.RequestException:
         return 0
 
