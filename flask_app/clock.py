@@ -30,7 +30,7 @@ def to_minute(instant: datetime) -> datetime:
 
 def day_bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
     """Return the UTC instants at which the local `day` begins and ends: 23, 24 or 25 hours apart."""
-    return (_instant(day, time.min, zone), _instant(day + timedelta(days=1), time.min, zone))
+    return (shown_at(day, time.min, zone), shown_at(day + timedelta(days=1), time.min, zone))
 
 
 def day_of(instant: datetime, zone: tzinfo) -> date:
@@ -41,7 +41,7 @@ def day_of(instant: datetime, zone: tzinfo) -> date:
     """
     local = instant.astimezone(zone)
     day = local.date()
-    if local.fold and instant >= _instant(day + timedelta(days=1), time.min, zone):
+    if local.fold and instant >= shown_at(day + timedelta(days=1), time.min, zone):
         return day + timedelta(days=1)
     return day
 
@@ -80,16 +80,18 @@ def week_start(day: date) -> date:
 def last_time_of_day(at: time, zone: tzinfo, *, now: datetime) -> datetime:
     """Return the latest instant, not after `now`, at which clocks in `zone` showed `at`."""
     today = now.astimezone(zone).date()
-    due = _instant(today, at, zone)
-    return due if due <= now else _instant(today - timedelta(days=1), at, zone)
+    due = shown_at(today, at, zone)
+    return due if due <= now else shown_at(today - timedelta(days=1), at, zone)
 
 
 def next_time_of_day(at: time, zone: tzinfo, *, now: datetime) -> datetime:
     """Return the first instant after `now` at which clocks in `zone` show `at`."""
     today = now.astimezone(zone).date()
-    due = _instant(today, at, zone)
-    return due if due > now else _instant(today + timedelta(days=1), at, zone)
+    due = shown_at(today, at, zone)
+    return due if due > now else shown_at(today + timedelta(days=1), at, zone)
 
 
-def _instant(day: date, at: time, zone: tzinfo) -> datetime:
+def shown_at(day: date, at: time, zone: tzinfo) -> datetime:
+    """Return the instant at which clocks in `zone` show `at` on `day`: the first of two; where they are put
+    forward over it, the one that it would have been."""
     return datetime.combine(day, at, tzinfo=zone).astimezone(UTC)

@@ -148,15 +148,20 @@ def _retold_sentence(text: str) -> str | None:
     return None
 
 
-@cache
-def _patterns(code: str) -> list[tuple[re.Pattern[str], str]]:
-    """What each sentence with placeholders looks like when it is filled, and its translation; those with the
-    most words of their own first."""
+def _translations(code: str) -> dict[str, str]:
     known: dict[str, str] = {}
     for entry in (entry for entry in _read(code) if not entry.fuzzy):
         ids = [entry.id] if isinstance(entry.id, str) else list(entry.id)
         texts = [entry.string] if isinstance(entry.string, str) else list(entry.string or ())
         known |= dict(zip(ids, texts, strict=False))
+    return known
+
+
+@cache
+def _patterns(code: str) -> list[tuple[re.Pattern[str], str]]:
+    """What each sentence with placeholders looks like when it is filled, and its translation; those with the
+    most words of their own first."""
+    known = _translations(code)
     own = {message: len(_PLACE.sub("", message)) for message in known if _PLACE.search(message)}
     longest = sorted((message for message in own if own[message] >= _OWN_LETTERS), key=lambda m: -own[m])
     return [(_pattern(message), known[message]) for message in longest if known[message]]

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 
 from sqlalchemy import func, select
 
 from flask_app.adopt.report import RULES
 from flask_app.adopt.target import SHIFTS
-from flask_app.clock import day_bounds, day_of
+from flask_app.clock import day_bounds, day_of, shown_at
 from flask_app.models import AdoptedRow, Audit, DepartmentRule, Job, Shift, User, db
 from flask_app.models.audit import CHANGED, SHIFT, checked_reason
 from flask_app.models.errors import RuleViolation
@@ -140,7 +140,7 @@ def _times(
 def _on_the_day_of(instant: datetime | None, at: time | None, zone: tzinfo) -> datetime | None:
     if instant is None or at is None:
         return None
-    return datetime.combine(day_of(instant, zone), at, tzinfo=zone).astimezone(UTC)
+    return shown_at(day_of(instant, zone), at, zone)
 
 
 def _last_end_before(

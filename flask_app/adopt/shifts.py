@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from itertools import pairwise
 
 from flask_app.adopt.people_and_jobs import Taken
 from flask_app.adopt.source import OldShift
 from flask_app.adopt.wall_clocks import AUTOMATIC, SKIPPED, TWICE, UNSURE, Instant, WallClocks
+from flask_app.clock import day_of, shown_at
 from flask_app.models.adopted_row import SET_ASIDE
 from flask_app.models.types import plain
 
@@ -142,8 +143,7 @@ def _assumed_end(start: datetime, next_start: datetime, rules: Rules) -> datetim
     """Return the department's usual end on the day of the start, or the next punch in if that came before;
     never before the start."""
     zone = rules.clocks.zones["shop"]
-    day = start.astimezone(zone).date()
-    usual = datetime.combine(day, rules.assumed_end, tzinfo=zone).astimezone(UTC)
+    usual = shown_at(day_of(start, zone), rules.assumed_end, zone)
     return max(start, min(usual, next_start))
 
 

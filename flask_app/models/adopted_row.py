@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from flask_app.models.database import Base, db
 from flask_app.models.job import Job
-from flask_app.models.types import UtcDateTime, plain, words
+from flask_app.models.types import UtcDateTime, natural_number, plain, words
 from flask_app.models.user import User
 
 TAKEN, MERGED, REPAIRED, SET_ASIDE = "taken", "merged", "repaired", "set_aside"
@@ -117,8 +117,6 @@ class AdoptedRow(Base):
     def _has_word(cls, word: str) -> ColumnElement[bool]:
         people = select(User.id).where(*User.having(word))
         jobs = select(Job.id).where(*Job.having(word))
-        is_its_number = (
-            cls.old_id == int(word) if word.isascii() and word.isdecimal() and len(word) < 10 else None
-        )
+        number = natural_number(word)
         found = [cls.person_id.in_(people), cls.job_id.in_(jobs)]
-        return or_(*found) if is_its_number is None else or_(is_its_number, *found)
+        return or_(*found) if number is None else or_(cls.old_id == number, *found)

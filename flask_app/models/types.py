@@ -78,6 +78,12 @@ def _plain(character: str, lines: bool) -> str:
     return "" if category(character) in ("Cc", "Cs") else character
 
 
+def natural_number(text: str) -> int | None:
+    """Return the number, such as a row's id, that a text names; None if it names none, or one that no column
+    takes."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
 def words(*choices: str) -> Enum:
     """Return a text type for one of a few fixed words, checked in Python and readable in the table."""
     return Enum(*choices, native_enum=False, length=20, create_constraint=False, validate_strings=True)

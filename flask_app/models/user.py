@@ -18,7 +18,7 @@ from flask_app.models.brief import Brief
 from flask_app.models.database import Base, db, is_lock_wait
 from flask_app.models.errors import Busy, ValidationError
 from flask_app.models.names import KEY_MAX, folded, name_key, shown_name, tell_apart
-from flask_app.models.types import UtcDateTime, exact_string, visible
+from flask_app.models.types import UtcDateTime, exact_string, natural_number, visible
 from flask_app.words import _, lazy
 
 ADMINISTRATIVE = "ADMINISTRATIVE"
@@ -215,8 +215,8 @@ class User(Base):
     @classmethod
     def numbered(cls, text: str) -> Self | None:
         """The person whose id a form names."""
-        known = text.isascii() and text.isdecimal() and len(text) < 10
-        return db.session.get(cls, int(text)) if known else None
+        number = natural_number(text)
+        return None if number is None else db.session.get(cls, number)
 
     @classmethod
     def has_other_admin(cls, admin: "User") -> bool:

@@ -84,10 +84,15 @@ class SharePoint:
             raise ApiError(403, "0x80040220", message)
 
 
-def _listed(request: Request, name: str, rows: list[dict[str, Any]]) -> Response:
+def _chosen(request: Request, name: str) -> list[str]:
     chosen = [part.strip() for part in request.query.get("$select", "").split(",") if part.strip()]
     for column in chosen:
         if column not in _COLUMNS[name]:
             raise bad_query(f"Could not find a property named '{column}' on type '{name}'.")
+    return chosen
+
+
+def _listed(request: Request, name: str, rows: list[dict[str, Any]]) -> Response:
+    chosen = _chosen(request, name)
     shown = [{key: row[key] for key in (chosen or row)} for row in rows]
     return Response(200, {"@odata.context": context(request, name, tuple(chosen) or None), "value": shown})

@@ -1,9 +1,9 @@
 """How the sync is: when the daily one ran and is due, and what an admin should be told about it."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
-from flask_app.clock import day_bounds, last_time_of_day, next_time_of_day
+from flask_app.clock import day_bounds, day_of, last_time_of_day, next_time_of_day, shown_at
 from flask_app.config import settings
 from flask_app.models import SyncHold, SyncRun, TaskRun
 from flask_app.models.sync_run import ABANDONED, FAILED
@@ -78,7 +78,7 @@ def daily_try(*, now: datetime) -> tuple[datetime | None, datetime]:
 
 def _retried_until(due_at: datetime) -> datetime:
     zone = settings().shop_timezone
-    noon = datetime.combine(due_at.astimezone(zone).date(), _NOON, tzinfo=zone).astimezone(UTC)
+    noon = shown_at(day_of(due_at, zone), _NOON, zone)
     return max(noon, due_at + _AT_LEAST)
 
 

@@ -5,10 +5,10 @@ left at 11:30:10 and came at 11:30 was never in two places, and 7:02 is not befo
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 from uuid import UUID
 
-from flask_app.clock import to_minute
+from flask_app.clock import day_of, shown_at, to_minute
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.models.shift import NOTE_MAX, Shift
 from flask_app.models.shop_rules import DepartmentRule
@@ -71,8 +71,7 @@ class PunchRules:
 
 def on_its_day(shift: Shift, at: time, zone: tzinfo) -> datetime:
     """Return the instant at which clocks in `zone` showed `at` on the day on which the shift began."""
-    day = shift.started_at.astimezone(zone).date()
-    return datetime.combine(day, at, tzinfo=zone).astimezone(UTC)
+    return shown_at(day_of(shift.started_at, zone), at, zone)
 
 
 def same_minute(one: datetime | None, other: datetime | None) -> bool:

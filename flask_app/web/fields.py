@@ -6,7 +6,7 @@ from typing import Any
 
 import wtforms
 
-from flask_app.models.types import plain, visible
+from flask_app.models.types import natural_number, plain, visible
 from flask_app.web import parse
 from flask_app.words import Words, _
 
@@ -189,9 +189,10 @@ class Whole(Field):
     """A whole number."""
 
     def read(self, text: str) -> int:
-        if not text.isdecimal() or not text.isascii() or len(text) > 9:
+        number = natural_number(text)
+        if number is None:
             raise ValueError(_("Enter a whole number such as 30."))
-        return int(text)
+        return number
 
 
 class Hours(Field):

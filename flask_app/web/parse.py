@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from flask import request
 
+from flask_app.models.types import natural_number
 from flask_app.words import _, lazy
 
 MISSING_DAY = lazy("Enter the day.")
@@ -23,7 +24,7 @@ def site_of(address: str) -> tuple[str, str]:
 
 def row_id(text: str) -> int | None:
     """Return the id that a text names; None if it names none, or one that no table has."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+    return natural_number(text)
 
 
 def page_number() -> int:
