@@ -1,5 +1,6 @@
 """Jobs: what was estimated, what was worked, how fast it goes and when it will be done."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ class Pace:
 
     def days_of(self, work: Work) -> int:
         """Return how many of the days a job has been worked on for: none before its first shift count."""
-        return sum(work.first is not None and day >= work.first for day in self.days)
+        return 0 if work.first is None else len(self.days) - bisect_left(self.days, work.first)
 
 
 @dataclass(frozen=True, slots=True)

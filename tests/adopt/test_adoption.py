@@ -1,8 +1,9 @@
 import csv
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import bcrypt
 import pytest
@@ -13,8 +14,23 @@ from flask_app.adopt.report import RULES
 from flask_app.adopt.source import OldDatabase
 from flask_app.adopt.target import write_shifts
 from flask_app.clock import utc_now
-from flask_app.models import AdoptedRow, Audit, Dismissal, Job, Shift, User, committing, db
+from flask_app.models import (
+    AdoptedRow,
+    Audit,
+    DepartmentStay,
+    Dismissal,
+    Employment,
+    Job,
+    Shift,
+    User,
+    committing,
+    db,
+)
 from flask_app.models.database import make_engine
+from flask_app.reporting.hours import Selection
+from flask_app.reporting.hours_report import hours_report
+from flask_app.reporting.timesheet import TimeRules
+from flask_app.reporting.utilization_report import quarterly_report
 from flask_app.sync.approved_jobs import sync_approved_jobs
 from flask_app.timeclock.entries import Actor
 from tests.adopt.old_shop import OldShop, job, person, shift
@@ -77,6 +93,25 @@ def test_everything_keeps_its_number_and_its_instants(app, old_shop, adopt):
     client = app.test_client()
     answer = client.post("/login", data={"email": "ana7@shop.example", "password": "Island-2026!"})
     assert answer.headers["Location"] == "/dashboard"
+
+
+def test_people_who_moved_in_have_their_dated_rows_and_are_counted_in_reports(app, old_shop, adopt):
+    old_shop.add("users", [person(7)])
+    old_shop.add("jobs", [job(31, user_id=7)])
+    old_shop.add(
+        "shifts", [shift(900, local(2026, 1, 5, 7, 0), local(2026, 1, 5, 11, 30), job_id=31, user_id=7)]
+    )
+    assert adopt()[0].exit_code == 0
+    rules, day = TimeRules(ZoneInfo("America/New_York")), date(2026, 1, 5)
+    how: dict[str, Any] = {"now": utc_now(), "period": ""}
+    with app.app_context():
+        one = here(User, 7)
+        assert list(DepartmentStay.of(one).values) == [one.department]
+        assert Employment.by_person()[7] == [(None, None)]
+        (hours, _) = hours_report(Selection(day, day), rules, **how).sections[0].rows(None, 0)
+        (used, _) = quarterly_report(Selection(day, day), rules, **how).sections[0].rows(None, 0)
+    assert (hours.ids["person"], 270 in hours.cells) == (7, True)
+    assert used.cells[3:7] == [1, 270, 390, 69.2]  # shifts, worked, possible, utilization
 
 
 def test_one_im_number_is_one_job_and_one_email_one_account(app, old_shop, adopt):
