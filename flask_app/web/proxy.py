@@ -52,15 +52,16 @@ def problems_seen() -> list[str]:
 
 def proxy_problems() -> list[Lazy]:
     """Return a sentence for each thing that the proxy of this request leaves out."""
-    hops, found = settings().trusted_proxies, []
-    if _browser_is_on_https() and not request.is_secure:
-        found.append(_NO_PROTO if hops else _NOT_TOLD)
-    addresses = request.headers.get("X-Forwarded-For", "")
-    if not hops and addresses:
-        found.append(_NOT_TRUSTED)
-    elif hops and len([part for part in addresses.split(",") if part.strip()]) < hops:
-        found.append(_NO_ADDRESS)
-    return found
+    hops = settings().trusted_proxies
+    proto = (_NO_PROTO if hops else _NOT_TOLD) if _browser_is_on_https() and not request.is_secure else None
+    return [problem for problem in (proto, _about_addresses(hops)) if problem is not None]
+
+
+def _about_addresses(hops: int) -> Lazy | None:
+    told = [part for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+    if not hops:
+        return _NOT_TRUSTED if told else None
+    return _NO_ADDRESS if len(told) < hops else None
 
 
 def _browser_is_on_https() -> bool:
