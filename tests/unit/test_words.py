@@ -115,3 +115,14 @@ def test_speaking_twice_goes_back_to_what_was_spoken_before(spanish):
             assert _("Log in") == "Log in"
         assert _("Log in") == "Iniciar sesión"
     speak("en")
+
+
+def test_a_translation_has_the_placeholders_of_its_sentence_and_none_is_doubtful():
+    catalog = words._read("es")
+    known = [(one.id, one.string) for one in catalog if isinstance(one.id, str) and one.id and one.string]
+    pairs = [
+        (text, [sorted(words._PLACE.findall(str(each))) for each in (text, told)]) for text, told in known
+    ]
+    assert [text for text, (places, told) in pairs if places != told] == []
+    assert [one.id for one in catalog if one.id and one.fuzzy] == []
+    assert len(known) > 100
