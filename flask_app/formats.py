@@ -38,6 +38,13 @@ def short_day(value: date) -> str:
     return f"{day_name(value)} {month_name(value)} {value.day}"
 
 
+def month_day(value: date) -> str:
+    """11/23 · 23 nov"""
+    if language() != ENGLISH:
+        return f"{value.day} {month_name(value)}"
+    return f"{value.month:02}/{value.day:02}"
+
+
 def day_name(value: date) -> str:
     """Mon · lun"""
     return _names(language())[0][value.weekday()]

@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import select
 
+from flask_app import formats
+from flask_app import formats
 from flask_app.clock import week_start
 from flask_app.models.database import db
 from flask_app.models.user import DEPARTMENTS, User, full_name
@@ -25,6 +27,7 @@ from flask_app.reporting.report import (
     unsettled_figures,
 )
 from flask_app.reporting.timesheet import TimeRules
+from flask_app.words import _
 
 DAYS_AT_MOST = 31  # a longer range is shown by weeks, and one of more weeks than this by months
 WEEKS_AT_MOST = 27
@@ -79,26 +82,33 @@ def hours_report(selection: Selection, rules: TimeRules, *, now: datetime, perio
         sums = [(people[user_id], _figures(mine, slot)) for user_id, mine in theirs]
         together = _figures((day for _, mine in theirs for day in mine), slot)
         rows += _department(code, sums, together, layout)
-    totals = ["All", None, None, *_cells(everything, layout)]
-    figures = [("People", WHOLE, len(people)), ("Worked", HOURS, everything.worked)]
+    totals = [_("All"), None, None, *_cells(everything, layout)]
+    figures = [(_("People"), WHOLE, len(people)), (_("Worked"), HOURS, everything.worked)]
     if layout.meals:
-        figures += [("Meal", HOURS, everything.meal), ("Paid", HOURS, everything.worked - everything.meal)]
+        figures += [
+            (_("Meal"), HOURS, everything.meal),
+            (_("Paid"), HOURS, everything.worked - everything.meal),
+        ]
     figures += unsettled_figures(everything.open, everything.assumed)
-    table = listed("Hours", _columns(layout, selection), rows, totals, _unsettled(everything, layout))
-    return Report("Hours", period, [table], figures)
+    table = listed(_("Hours"), _columns(layout, selection), rows, totals, _unsettled(everything, layout))
+    return Report(_("Hours"), period, [table], figures)
 
 
 def _columns(layout: Layout, selection: Selection) -> list[Column]:
     ends = [start - timedelta(days=1) for start in layout.slots[1:]]
     spans = zip(layout.slots, [*ends, selection.last], strict=True)
-    kinds = (("on the clock", layout.is_open), ("assumed", layout.assumed))
+    kinds = ((_("on the clock"), layout.is_open), (_("assumed"), layout.assumed))
     return [
-        Column("Employee", link="person"),
-        Column("Employee number", in_files=True),
-        Column("Department", minor=True),
+        Column(_("Employee"), link="person"),
+        Column(_("Employee number"), in_files=True),
+        Column(_("Department"), minor=True),
         *(Column(_label(span[0], selection), HOURS, link="span", span=span) for span in spans),
-        Column("Worked", HOURS, link="range"),
-        *([Column("Meal", HOURS, link="range"), Column("Paid", HOURS, link="range")] if layout.meals else []),
+        Column(_("Worked"), HOURS, link="range"),
+        *(
+            [Column(_("Meal"), HOURS, link="range"), Column(_("Paid"), HOURS, link="range")]
+            if layout.meals
+            else []
+        ),
         *UNSETTLED_COLUMNS,
         *(
             Column(f"{_label(start, selection)}, {kind}", HOURS, in_files=True)
@@ -130,7 +140,7 @@ def _department(
         cells = (shown, person.employee_number, name, *_cells(figures, layout))
         ids = {"person": person.id, "department": code}
         yield Row(cells, ids, unsettled=_unsettled(figures, layout))
-    cells = (f"{name}, together", None, None, *_cells(together, layout))
+    cells = (_("%(department)s total", department=name), None, None, *_cells(together, layout))
     yield Row(cells, {"department": code}, is_group=True, unsettled=_unsettled(together, layout))
 
 
@@ -186,7 +196,7 @@ def _slots(selection: Selection) -> Callable[[date], date]:
 
 def _label(start: date, selection: Selection) -> str:
     if _length(selection) <= DAYS_AT_MOST:
-        return start.strftime("%a %m/%d")
+        return formats.short_day(start)
     if _length(selection) <= 7 * WEEKS_AT_MOST:
-        return start.strftime("From %m/%d")
-    return start.strftime("%b %Y")
+        return _("From %(day)s", day=formats.month_day(start))
+    return f"{formats.month_name(start)} {start.year}"

@@ -31,21 +31,30 @@ from flask_app.reporting.report import (
     unsettled_figures,
 )
 from flask_app.reporting.timesheet import TimeRules
+from flask_app.words import _, lazy
 
 PACE_DAYS = 10  # working days, the last that are over, on which a job's pace is measured
+STATUS_WORDS = {
+    "over": lazy("Over"),
+    lazy("nearly over"): lazy("Nearly over"),
+    lazy("no estimate"): lazy("No estimate"),
+    "asleep": lazy("No work lately"),
+    "": "",
+}
 NEARLY = 80.0  # percent of the estimate from which on a job is nearly over
 _FAR = timedelta(days=3650)
 _SETTLED = (0, 0, 0, 0)
 _WORKED, _LATELY = 3, 6  # the places of the sums in a line
 COLUMNS = (
-    Column("Job", sort="job", link="job_report"), Column("General contractor"),
-    Column("Estimate", HOURS), Column("Worked", HOURS, sort="worked", link="job_range"),
+    Column("Job", sort="job", link="job_report"), Column(lazy("General contractor")),
+    Column(lazy("Estimate"), HOURS), Column(lazy("Worked"), HOURS, sort="worked", link="job_range"),
     Column("Used %", PERCENT, sort="used"),
-    Column("Left", HOURS), Column("Last 10 working days", HOURS, sort="pace", link="job_pace"),
-    Column("Of them on it", WHOLE), Column("A day", HOURS), Column("Done by", DAY), Column("Says"),
+    Column(lazy("Left"), HOURS), Column(lazy("Last 10 working days"), HOURS, sort="pace", link="job_pace"),
+    Column(lazy("Of them on it"), WHOLE), Column(lazy("Per day"), HOURS),
+    Column(lazy("Done by"), DAY), Column(lazy("Status")),
     *UNSETTLED_COLUMNS,
-    Column("Last 10 working days, on the clock", HOURS, in_files=True),
-    Column("Last 10 working days, assumed", HOURS, in_files=True),
+    Column(lazy("Last 10 working days, on the clock"), HOURS, in_files=True),
+    Column(lazy("Last 10 working days, assumed"), HOURS, in_files=True),
 )  # fmt: skip
 
 
@@ -95,14 +104,19 @@ class JobFigures:
         return round(self.lately / self.days) if self.lately and self.days else None
 
     @property
-    def says(self) -> str:
+    def status(self) -> str:
+        """Return how the job stands by its estimate, a key of STATUS_WORDS."""
         if not self.estimate:
-            return "No estimate"
+            return _("no estimate")
         if self.worked > self.estimate:  # in minutes: 100:01 of 100:00 is over, though it is 100.0 %
-            return "Over"
+            return "over"
         if 100 * self.worked >= NEARLY * self.estimate:
-            return "Nearly over"
-        return "No work lately" if self.is_asleep else ""
+            return _("nearly over")
+        return "asleep" if self.is_asleep else ""
+
+    @property
+    def says(self) -> str:
+        return str(STATUS_WORDS[self.status])
 
 
 def jobs_report(
@@ -119,17 +133,21 @@ def jobs_report(
         ids |= {"pace_first": pace.days[0], "pace_last": ids["last"] - timedelta(days=1)}
         rows.append((one, _row(number, contractor, one, unsettled.get(job_id, _SETTLED), ids)))
     rows.sort(key=_order(sort), reverse=sort.startswith("-"))
-    over = sum(one.says == "Over" for one, _ in rows)
-    nearly = sum(one.says == "Nearly over" for one, _ in rows)
-    figures = [("Jobs", WHOLE, len(rows)), ("Over the estimate", WHOLE, over), ("Nearly over", WHOLE, nearly)]
-    worked_in_all = sum(one.worked for one, _ in rows)
-    figures += [("Worked", HOURS, worked_in_all)]
-    may_change = [sum(row.cells[n] for _, row in rows) for n in (-4, -3, -2, -1)]
+    over = sum(one.status == "over" for one, _cells in rows)
+    nearly = sum(one.status == _("nearly over") for one, _cells in rows)
+    figures = [
+        (_("Jobs"), WHOLE, len(rows)),
+        (_("Over the estimate"), WHOLE, over),
+        (_("Nearly over"), WHOLE, nearly),
+    ]
+    worked_in_all = sum(one.worked for one, _cells in rows)
+    figures += [(_("Worked"), HOURS, worked_in_all)]
+    may_change = [sum(row.cells[n] for _one, row in rows) for n in (-4, -3, -2, -1)]
     figures += unsettled_figures(*may_change[:2])
-    totals = ["All", None, None, worked_in_all, None, None, sum(one.lately for one, _ in rows)]
+    totals = [_("All"), None, None, worked_in_all, None, None, sum(one.lately for one, _cells in rows)]
     totals += [None, None, None, None, *may_change]
-    table = listed("Jobs", COLUMNS, [row for _, row in rows], totals, _by_place(*may_change))
-    return Report("Jobs", "Up to now", [table], figures)
+    table = listed(_("Jobs"), COLUMNS, [row for _one, row in rows], totals, _by_place(*may_change))
+    return Report(_("Jobs"), _("Up to now"), [table], figures)
 
 
 def figures_of(estimated_hours: float | None, work: Work, pace: Pace) -> JobFigures:
@@ -223,8 +241,8 @@ def _order(sort: str) -> Any:
         return lambda pair: pair[0].lately
     if word == "job":
         return lambda pair: order_key(pair[1].cells[0])
-    ranks = {"Over": 0, "Nearly over": 1}
-    return lambda pair: (ranks.get(pair[0].says, 2), -(pair[0].used or 0.0), -pair[0].worked)
+    ranks = {"over": 0, _("nearly over"): 1}
+    return lambda pair: (ranks.get(pair[0].status, 2), -(pair[0].used or 0.0), -pair[0].worked)
 
 
 _STATUS = {"active": ACTIVE, "inactive": INACTIVE}

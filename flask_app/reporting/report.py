@@ -6,6 +6,8 @@ from datetime import date
 from itertools import product
 from typing import Any, NamedTuple
 
+from flask_app.words import Words, lazy
+
 # What the cells of a column are; None is an empty cell of any kind.
 TEXT = "text"
 WHOLE = "whole"  # a whole number
@@ -16,7 +18,7 @@ PERCENT = "percent"  # with one decimal
 DAY = "day"  # a date
 TIME = "time"  # minutes since 1970 in UTC, see models.types.clock_minutes; shown in the shop's zone
 MARKS = "marks"  # a tuple of keys of MARK_WORDS
-MARK_WORDS = {"open": "On the clock", "assumed": "Assumed end", "edited": "Edited"}
+MARK_WORDS = {"open": lazy("On the clock"), "assumed": lazy("Assumed end"), "edited": lazy("Edited")}
 Figure = tuple[str, str, Any]  # label, kind, value
 Unsettled = tuple[int, int]  # of a sum: minutes of open shifts, minutes of shifts with an assumed end
 
@@ -29,7 +31,7 @@ class Column:
     `minor` one not on a phone.
     """
 
-    label: str
+    label: Words
     kind: str = TEXT
     sort: str = ""
     link: str = ""
@@ -96,15 +98,15 @@ class Report:
 
 # What of a sum may still change: in the files of every report that adds hours up, and over its page.
 UNSETTLED_COLUMNS = (
-    Column("Of it on the clock", HOURS, in_files=True),
-    Column("Of it assumed", HOURS, in_files=True),
+    Column(lazy("Of it on the clock"), HOURS, in_files=True),
+    Column(lazy("Of it assumed"), HOURS, in_files=True),
 )
 
 
 def unsettled_figures(is_open: int, assumed: int) -> list[Figure]:
     """Return how much of a sum is of open shifts, and of ends that were assumed; no figure where it is 0."""
     figures = zip(UNSETTLED_COLUMNS, (is_open, assumed), strict=True)
-    return [(column.label, column.kind, minutes) for column, minutes in figures if minutes]
+    return [(str(column.label), column.kind, minutes) for column, minutes in figures if minutes]
 
 
 def listed(
@@ -124,7 +126,7 @@ def listed(
 
 def mark_words(marks: Sequence[str]) -> str:
     """Return a shift's marks in words."""
-    return ", ".join(MARK_WORDS[mark] for mark in marks)
+    return ", ".join(str(MARK_WORDS[mark]) for mark in marks)
 
 
 # A shift's marks as a cell has them, by whether it is open, has an assumed end, was edited.

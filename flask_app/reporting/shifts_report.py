@@ -36,23 +36,24 @@ from flask_app.reporting.report import (
     unsettled_figures,
 )
 from flask_app.reporting.timesheet import TimeRules
+from flask_app.words import _, lazy
 
 ONLY = ("edited", "assumed", "open")
 COLUMNS = (
-    Column("Day", DAY, sort="start"),
-    Column("Employee", sort="person", link="person"),
-    Column("Employee number", in_files=True),
-    Column("Department", sort="department", minor=True),
+    Column(lazy("Day"), DAY, sort="start"),
+    Column(lazy("Employee"), sort="person", link="person"),
+    Column(lazy("Employee number"), in_files=True),
+    Column(lazy("Department"), sort="department", minor=True),
     Column("Job", sort="job", link="job"),
-    Column("General contractor", minor=True),
-    Column("Start", TIME, link="shift"),
-    Column("End", TIME),
-    Column("Worked", HOURS, sort="worked"),
-    Column("Marks", MARKS),
-    Column("Note"),
+    Column(lazy("General contractor"), minor=True),
+    Column(lazy("Start"), TIME, link="shift"),
+    Column(lazy("End"), TIME),
+    Column(lazy("Worked"), HOURS, sort="worked"),
+    Column(lazy("Flags"), MARKS),
+    Column(lazy("Note")),
 )
 # A meal belongs to a person's day, not to a shift: it stands in the line of one shift of that day.
-MEAL_COLUMNS = (Column("Meal", HOURS, in_files=True), Column("Paid", HOURS, in_files=True))
+MEAL_COLUMNS = (Column(lazy("Meal"), HOURS, in_files=True), Column(lazy("Paid"), HOURS, in_files=True))
 _WORKED = 8  # the place of the hours in a line
 _CHUNK = 1000
 _DAYS_KEPT = 4096  # minutes whose shop day is remembered: people start at much the same times
@@ -86,19 +87,19 @@ def shifts_report(
         return _rows(wanted, rules, now, limit, offset, has_meals)
 
     if not sums:
-        return Report("Shifts", period, [Section("Shifts", columns, 0, rows)])
+        return Report(_("Shifts"), period, [Section(_("Shifts"), columns, 0, rows)])
     # With meals all by one reading of the person's days.
     count, minutes, meal = (_sums_with_meal if has_meals else _sums)(wanted, rules, now)
-    figures = [("Shifts", WHOLE, count), ("Worked", HOURS, minutes)]
-    totals = ["All", None, None, None, None, None, None, None, minutes, None, None]
+    figures = [(_("Shifts"), WHOLE, count), (_("Worked"), HOURS, minutes)]
+    totals = [_("All"), None, None, None, None, None, None, None, minutes, None, None]
     if has_meals:
-        figures += [("Meal", HOURS, meal), ("Paid", HOURS, minutes - meal)]
+        figures += [(_("Meal"), HOURS, meal), (_("Paid"), HOURS, minutes - meal)]
         totals += [meal, minutes - meal]
     may_change = read_unsettled(wanted.selection, rules, *_marked(wanted), now=now)
     unsettled = unsettled_minutes(may_change)
     figures += unsettled_figures(*unsettled)
-    table = Section("Shifts", columns, count, rows, totals, {_WORKED: unsettled})
-    return Report("Shifts", period, [table], figures)
+    table = Section(_("Shifts"), columns, count, rows, totals, {_WORKED: unsettled})
+    return Report(_("Shifts"), period, [table], figures)
 
 
 def _worked(now: datetime) -> ColumnElement[int]:

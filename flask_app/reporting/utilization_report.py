@@ -44,6 +44,7 @@ from flask_app.reporting.report import (
     unsettled_figures,
 )
 from flask_app.reporting.timesheet import TimeRules
+from flask_app.words import _
 
 Whose = tuple[int, str | None]  # a person, and a department of somebody who moved
 _HOURS = 4  # the place of the hours in a line
@@ -74,25 +75,25 @@ def quarterly_report(
     lines = [line for line in lines if selection.department in (None, line["department"])]
     lines = [line for line in lines if line["shifts"] or (line["expected"] and line["possible"])]
     columns = _columns(meals)
-    sums = _together("All", lines)
+    sums = _together(_("All"), lines)
     totals = _cells(sums, meals)
     share = utilization(sums["minutes"], sums["possible"])
-    figures = [("Working days", WHOLE, len(possible.usual)), ("Worked", HOURS, sums["minutes"])]
-    figures += [("Possible", HOURS, sums["possible"]), ("Utilization", PERCENT, share)]
+    figures = [(_("Working days"), WHOLE, len(possible.usual)), (_("Worked"), HOURS, sums["minutes"])]
+    figures += [(_("Possible"), HOURS, sums["possible"]), (_("Utilization"), PERCENT, share)]
     figures += unsettled_figures(sums["open"], sums["assumed"])
-    table = listed("Utilization", columns, _rows(lines, meals, sort), totals, _unsettled_cell(sums))
-    return Report("Utilization", period, [table], figures)
+    table = listed(_("Utilization"), columns, _rows(lines, meals, sort), totals, _unsettled_cell(sums))
+    return Report(_("Utilization"), period, [table], figures)
 
 
 def _columns(meals: bool) -> list[Column]:
     columns = [
-        Column("Employee", sort="person", link="range"), Column("Employee number", in_files=True),
-        Column("Department", sort="department", minor=True),
-        Column("Total Shifts", WHOLE), Column("Total Hours", HOURS, sort="worked", link="range"),
-        Column("Possible Hours", HOURS, link="possible"),
+        Column(_("Employee"), sort="person", link="range"), Column(_("Employee number"), in_files=True),
+        Column(_("Department"), sort="department", minor=True),
+        Column(_("Total Shifts"), WHOLE), Column(_("Total Hours"), HOURS, sort="worked", link="range"),
+        Column(_("Possible Hours"), HOURS, link="possible"),
         Column("Utilization %", PERCENT, sort="utilization"),
     ]  # fmt: skip
-    columns += [Column("Meal", HOURS), Column("Paid", HOURS)] if meals else []
+    columns += [Column(_("Meal"), HOURS), Column(_("Paid"), HOURS)] if meals else []
     return [*columns, *UNSETTLED_COLUMNS]
 
 
@@ -210,16 +211,17 @@ def possible_report(
         if selection.department in (None, departments.on(person.id, day, person.department))
     ]
     columns = [
-        Column("Week of", DAY), Column("Days"), Column("Working days", WHOLE), Column("Possible", HOURS),
+        Column(_("Week of"), DAY), Column(_("Days")), Column(_("Working days"), WHOLE),
+        Column(_("Possible"), HOURS),
     ]  # fmt: skip
     rows = []
     for monday, group in groupby(days, key=week_start):
         mine = list(group)
         names = ", ".join(f"{day:%a %m/%d}" for day in mine)
         rows.append(Row((monday, names, len(mine), POSSIBLE_MINUTES * len(mine))))
-    totals = ["All", None, len(days), POSSIBLE_MINUTES * len(days)]
-    title = f"Possible hours of {person.name}"
-    return Report(title, period, [listed("Possible hours", columns, rows, totals)])
+    totals = [_("All"), None, len(days), POSSIBLE_MINUTES * len(days)]
+    title = _("Possible hours of %(name)s", name=person.name)
+    return Report(title, period, [listed(_("Possible hours"), columns, rows, totals)])
 
 
 def utilization(minutes: int, possible: int) -> float | None:
@@ -259,7 +261,7 @@ def _rows(lines: list[dict[str, Any]], meals: bool, sort: str) -> list[Row]:
         mine = list(members)
         rows += [_row(line, meals) for line in mine]
         name = DEPARTMENTS.get(code, code)
-        sums = _together(f"{name}, together", mine)
+        sums = _together(_("%(department)s total", department=name), mine)
         together = _cells(sums, meals)
         ids = {"department": code, "band": _band(mine)}
         rows.append(Row(together, ids, is_group=True, unsettled=_unsettled_cell(sums)))

@@ -150,7 +150,7 @@ def _table(section: Section, *, subtotals: bool) -> Sheet:
     lines = (
         ([row.cells[place] for place in places], row.is_group) for row in section.lines(subtotals=subtotals)
     )
-    return Sheet(section.name, [SheetColumn(label, *_CELLS[kind]) for label, _, kind in columns], lines)
+    return Sheet(section.name, [SheetColumn(label, *_CELLS[kind]) for label, _place, kind in columns], lines)
 
 
 def _about(report: Report) -> Sheet:
@@ -158,7 +158,7 @@ def _about(report: Report) -> Sheet:
     made = [(_("Made"), TIME, int(now().timestamp()) // 60)]
     about: list[Figure] = [(_("Report"), TEXT, report.title), (_("Period"), TEXT, report.period)]
     about += [*((label, TEXT, words) for label, words in report.filters), *made, *report.figures]
-    lines = (((label, _cell(kind, value)), False) for label, kind, value in about)
+    lines = (((str(label), _cell(kind, value)), False) for label, kind, value in about)
     return Sheet(
         _("About"), [SheetColumn(label, *_CELLS[TEXT]) for label in (_("About"), _("this file"))], lines
     )

@@ -82,7 +82,9 @@ def test_every_report_tells_what_the_timesheet_tells(app_context, shop, drawn, r
         "lines": summed(shifts, "Worked"),
         "hours": {label: value for label, _, value in hours.figures}["Worked"],
         "by day": sum(
-            summed(hours, column.label) for column in hours.sections[0].columns if column.span is not None
+            summed(hours, str(column.label))
+            for column in hours.sections[0].columns
+            if column.span is not None
         ),
         "by person": summed(hours, "Worked"),
         "quarterly": total(quarterly, "Total Hours"),
