@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import select
 
 from flask_app import formats
-from flask_app import formats
 from flask_app.clock import week_start
 from flask_app.models.database import db
 from flask_app.models.user import DEPARTMENTS, User, full_name

@@ -74,7 +74,7 @@ def test_the_board_keeps_up_by_itself_and_keeps_what_is_ticked(open_browser, pun
     expect(office.get_by_label("Luis Romero", exact=True)).to_be_checked()
     assert before > 0
     assert office.evaluate("scrollY") > 0
-    office.get_by_role("button", name="Punch out those ticked").click()
+    office.get_by_role("button", name="Punch out selected").click()
     expect(office.get_by_text("Luis Romero is punched out.")).to_be_visible()
     expect(office.locator(f"#s{luis}")).to_have_count(0)
 
@@ -117,7 +117,7 @@ def test_a_worker_says_when_they_left_and_the_office_approves(app, open_browser,
     phone.get_by_label("End, day").fill(later.strftime("%Y-%m-%d"))
     phone.get_by_label("End, time").fill(later.strftime("%H:%M"))
     phone.get_by_label("Note (optional)").fill("Stayed for the delivery")
-    phone.get_by_role("button", name="Send it to the office").click()
+    phone.get_by_role("button", name="Send to the office").click()
     expect(phone.get_by_text("Waiting for the office.").first).to_be_visible()
     log_in(office, "grace")
     office.get_by_role("link", name="Office").click()

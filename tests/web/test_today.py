@@ -212,7 +212,7 @@ def test_the_end_of_the_day_names_everybody_ticked(log_in, cast, punch):
 
 def test_an_empty_shop_says_so(log_in, cast):
     text = words(log_in("grace").get("/todays_activity").text)
-    assert "Nobody is on the clock." in text
+    assert "No one is on the clock." in text
     assert "Yet to clock in 2" in text
 
 

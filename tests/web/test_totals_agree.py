@@ -208,13 +208,13 @@ def test_the_lines_of_a_csv_read_back_are_those_of_the_workbook(app, shop, log_i
         lines, book = csv_of(grace, path), workbook(grace, path)
     head, *rows = ([cell.value for cell in row] for row in book.worksheets[0].iter_rows())
     read = [dict(zip(head, row, strict=True)) for row in rows]
-    assert [line["Marks"] for line in lines] == ["On the clock", "", "Edited", "Assumed end"]
+    assert [line["Flags"] for line in lines] == ["On the clock", "", "Edited", "Assumed end"]
     for line, row in zip(lines, read, strict=True):
         assert line["Start"] == f"{row['Start']:%m/%d/%Y %I:%M %p}"
         assert line["Day"] == f"{row['Day']:%m/%d/%Y}"
         assert minutes(line["Worked"]) * 60 == seconds(row["Worked"])
         assert float(line["Worked (decimal)"]) == pytest.approx(row["Worked (decimal)"], abs=0.0001)
-        texts = ("Employee", "Department", "Job", "Marks", "Note")
+        texts = ("Employee", "Department", "Job", "Flags", "Note")
         assert [line[name] for name in texts] == [row[name] or "" for name in texts]
 
 
