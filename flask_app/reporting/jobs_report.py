@@ -46,9 +46,9 @@ _FAR = timedelta(days=3650)
 _SETTLED = (0, 0, 0, 0)
 _WORKED, _LATELY = 3, 6  # the places of the sums in a line
 COLUMNS = (
-    Column("Job", sort="job", link="job_report"), Column(lazy("General contractor")),
+    Column(lazy("Job"), sort="job", link="job_report"), Column(lazy("General contractor")),
     Column(lazy("Estimate"), HOURS), Column(lazy("Worked"), HOURS, sort="worked", link="job_range"),
-    Column("Used %", PERCENT, sort="used"),
+    Column(lazy("Used %"), PERCENT, sort="used"),
     Column(lazy("Left"), HOURS), Column(lazy("Last 10 working days"), HOURS, sort="pace", link="job_pace"),
     Column(lazy("Of them on it"), WHOLE), Column(lazy("Per day"), HOURS),
     Column(lazy("Done by"), DAY), Column(lazy("Status")),

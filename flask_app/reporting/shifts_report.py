@@ -44,7 +44,7 @@ COLUMNS = (
     Column(lazy("Employee"), sort="person", link="person"),
     Column(lazy("Employee number"), in_files=True),
     Column(lazy("Department"), sort="department", minor=True),
-    Column("Job", sort="job", link="job"),
+    Column(lazy("Job"), sort="job", link="job"),
     Column(lazy("General contractor"), minor=True),
     Column(lazy("Start"), TIME, link="shift"),
     Column(lazy("End"), TIME),

@@ -91,7 +91,7 @@ def _columns(meals: bool) -> list[Column]:
         Column(_("Department"), sort="department", minor=True),
         Column(_("Total Shifts"), WHOLE), Column(_("Total Hours"), HOURS, sort="worked", link="range"),
         Column(_("Possible Hours"), HOURS, link="possible"),
-        Column("Utilization %", PERCENT, sort="utilization"),
+        Column(_("Utilization %"), PERCENT, sort="utilization"),
     ]  # fmt: skip
     columns += [Column(_("Meal"), HOURS), Column(_("Paid"), HOURS)] if meals else []
     return [*columns, *UNSETTLED_COLUMNS]
