@@ -34,7 +34,7 @@ def killed_after(engine: Engine, statements: int) -> Iterator[None]:
 
     def count(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         nonlocal left
-        if statement.lstrip().split(maxsplit=1)[0].upper() not in ("SELECT", "SHOW", "SET"):
+        if statement.lstrip().split(maxsplit=1)[0].upper() not in ("SELECT", "SHOW", "SET", "DESCRIBE"):
             left -= 1
             if left == 0:
                 raise Killed
