@@ -18,7 +18,8 @@ KEYWORDS = {"_": None, "lazy": None, "noted": None, "ngettext": (1, 2), "noted_n
 SHOWN_ATTRIBUTES = re.compile(r'\b(?:placeholder|title|aria-label|alt)="([^"]*)"')
 # A block of one word names a class, as {% block shape %}narrow{% endblock %}; "-hint" ends an id.
 SHAPES = re.compile(r"\{% block \w+ %\}[a-z-]+\{% endblock %\}|\}\}-(?:hint|problem)")
-NAMES = ("Island Time", "– Island Time", "Island Time –", "landscape", "wall", "#shifts")  # and what names a class, a place
+# The product's own name; what names a class or a place.
+NAMES = ("Island Time", "– Island Time", "Island Time –", "landscape", "wall", "#shifts")
 # Who calls these tells a person something. Configuration, Dataverse and the commands speak to operators.
 TELLERS = {"flash", "RuleViolation", "PunchRefused", "Column", "Busy", "ValidationError"}
 OPERATORS = ("adopt", "config", "dataverse", "migrations", "upkeep", "cli.py", "demo.py")
