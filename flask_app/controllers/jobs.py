@@ -7,15 +7,17 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_app.config import settings
-from flask_app.models import Job, JobFolder, Shift, SyncRun, committing
+from flask_app.models import Job, JobFolder, PinnedJob, Shift, SyncRun, committing
 from flask_app.models.errors import RuleViolation, ValidationError
 from flask_app.models.job import ACTIVE, INACTIVE
+from flask_app.models.pinned_job import jobs_at_hand
 from flask_app.reporting.departments import Departments
 from flask_app.reporting.hours import timesheet_of
-from flask_app.reporting.job_hours import job_totals
-from flask_app.reporting.timesheet import Line, Timesheet, worked_minutes
+from flask_app.reporting.job_hours import job_totals, worked_on
+from flask_app.reporting.timesheet import Day, Line, Timesheet, worked_minutes
 from flask_app.sync.attention import renumbering_of
 from flask_app.timeclock.clock_out import unconfirmed
+from flask_app.timeclock.shift_rules import same_minute
 from flask_app.web.access import (
     admin_required,
     current_user,
@@ -44,26 +46,48 @@ def dashboard() -> ResponseReturnValue:
     user = current_user()
     shift, success = my_shift(), SyncRun.last_success()
     on_now, on_now_count = Shift.longest_open(limit=ON_NOW)
+    at_hand, board = jobs_at_hand(user), _board()
     this_day = timesheet_of(user, today(), today(), clock_rules(), now=now()).on(today())
     return render_template(
         "jobs/dashboard.html",
         shift=shift,
         minutes=worked_minutes(shift.started_at, max(now(), shift.started_at)) if shift else 0,
         this_day=this_day,
-        recent=Shift.recent_jobs(user),
+        at_hand=at_hand,
         on_now=on_now,
         unconfirmed=unconfirmed(user),
         now_minus=now() - settings().longest_shift,
         on_now_count=on_now_count,
         synced_at=success.started_at if success else None,
-        **_board(),
+        note_form=note_form(shift),
+        switched_from=_switched_from(this_day, shift),
+        worked=_worked(board["board"].jobs, [job for job, _pinned in at_hand], [shift.job] if shift else []),
+        **board,
     )
+
+
+def note_form(shift: Shift | None) -> PunchForm:
+    """Return the form of a running shift's note, with the note as it is."""
+    form = PunchForm()
+    form.note.show(shift.note if shift else "")
+    return form
+
+
+def _switched_from(day: Day[Shift], shift: Shift | None) -> bool:
+    """Whether the open shift began where another one of the day ended."""
+    return shift is not None and any(same_minute(line.shift.ended_at, shift.started_at) for line in day.lines)
+
+
+def _worked(*jobs: Sequence[Job]) -> dict[int, int]:
+    """Return what was worked on jobs that have an estimate, to tell how much of it is left."""
+    return worked_on([job for some in jobs for job in some], now=now())
 
 
 @bp.get("/jobs")
 @login_required
 def search() -> ResponseReturnValue:
-    return render_template("jobs/_results.html", **_board())
+    board = _board()
+    return render_template("jobs/_results.html", worked=_worked(board["board"].jobs), **board)
 
 
 @bp.get("/jobs/suggest")
@@ -83,7 +107,7 @@ def _board() -> dict[str, Any]:
         "people_on": Shift.people_on(board.jobs),
         "q": query,
         "tab": "active" if status == ACTIVE else "inactive",
-        "counts": Job.counts(),
+        "counts": board.counts,
     }
 
 
@@ -93,8 +117,8 @@ def show(job_id: int) -> ResponseReturnValue:
     return job_page(job_or_404(job_id), PunchForm())
 
 
-def job_page(job: Job, form: PunchForm) -> str:
-    """Return a job's page, with the form to punch in on it."""
+def job_page(job: Job, form: PunchForm, note: PunchForm | None = None) -> str:
+    """Return a job's page, with the form to punch in on it, or of the note while one is on it."""
     departments = Departments.read()
     totals = job_totals(job, departments, clock_rules(), now=now())
     count, total_minutes = sum(t.shifts for t in totals), sum(t.minutes for t in totals)
@@ -122,6 +146,8 @@ def job_page(job: Job, form: PunchForm) -> str:
         on_now=Shift.open_on(job),
         renumbering=renumbering_of(job) if current_user().is_admin else None,
         form=form,
+        note_form=note or note_form(my_shift()),
+        is_pinned=PinnedJob.has(current_user(), job),
     )
 
 
@@ -134,6 +160,20 @@ def _by_department(shifts: Sequence[Shift], departments: Departments) -> list[tu
             code = departments.on(line.shift.user_id, day.date, line.shift.user.department)
             groups.setdefault(code, []).append(line)
     return sorted(groups.items())
+
+
+@bp.post("/pin/job/<int:job_id>")
+@login_required
+def pin(job_id: int) -> ResponseReturnValue:
+    """Keep a job at the top of one's own board, or no longer."""
+    job, user, on = job_or_404(job_id), current_user(), request.form.get("on") == "yes"
+    if on:
+        committing(lambda: PinnedJob.pin(user, job, at=now()))
+        flash(_("%(job)s is pinned to the top of your jobs.", job=job.im_number), "success")
+    else:
+        committing(lambda: PinnedJob.unpin(user, job))
+        flash(_("%(job)s is no longer pinned.", job=job.im_number), "success")
+    return redirect(local_path(request.form.get("next", "")) or url_for("jobs.show", job_id=job_id))
 
 
 @bp.get("/new/job")

@@ -96,6 +96,23 @@ def punch_out(shift_id: int) -> ResponseReturnValue:
     return redirect(_back())
 
 
+@bp.post("/my/shift/<int:shift_id>/note")
+@login_required
+@draws_again
+def write_note(shift_id: int) -> ResponseReturnValue:
+    """Add or change the note of one's running shift."""
+    shift, form, by, at = own_shift_or_403(shift_id), PunchForm(request.form), acting(), now()
+    if not form.validate():
+        return job_page(shift.job, PunchForm(), form), form.code
+    try:
+        committing(lambda: ledger.change_note(shift, form.note.data, by=by, at=at))
+    except RuleViolation as refusal:
+        form.says = str(refusal)
+        return job_page(shift.job, PunchForm(), form), form.code
+    flash(_("Note saved."), "success")
+    return redirect(_back())
+
+
 @bp.get("/my/hours")
 @login_required
 def hours() -> ResponseReturnValue:

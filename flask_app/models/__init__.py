@@ -13,6 +13,7 @@ from flask_app.models.job_folder import JobFolder
 from flask_app.models.job_phase import JobPhase, PhaseRule, PhaseSent, PhaseState
 from flask_app.models.login_attempt import LoginAttempt
 from flask_app.models.owed_hours import HoursSent, OwedHours
+from flask_app.models.pinned_job import PinnedJob
 from flask_app.models.setup_mark import SetupMark
 from flask_app.models.shift import Shift
 from flask_app.models.shop_rules import DepartmentRule, Holiday
@@ -27,6 +28,7 @@ from flask_app.models.write_back import WriteBack
 __all__ = [
     "AdoptedRow", "Audit", "Base", "Correction", "DepartmentRule", "DepartmentStay", "Dismissal",
     "Employment", "Holiday", "HookCount", "HookedRow", "HoursSent", "Job", "JobFolder", "JobPhase",
-    "LoginAttempt", "OwedHours", "PhaseRule", "PhaseSent", "PhaseState", "SetupMark", "Shift", "SyncHold",
-    "SyncRun", "SyncSkip", "TaskRun", "TimeRule", "User", "WorkingWeek", "WriteBack", "committing", "db",
+    "LoginAttempt", "OwedHours", "PhaseRule", "PhaseSent", "PhaseState", "PinnedJob", "SetupMark", "Shift",
+    "SyncHold", "SyncRun", "SyncSkip", "TaskRun", "TimeRule", "User", "WorkingWeek", "WriteBack", "committing",
+    "db",
 ]  # fmt: skip

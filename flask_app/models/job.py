@@ -72,6 +72,12 @@ class Job(Numbered, Base):
     def is_active(self) -> bool:
         return self.status == ACTIVE
 
+    @property
+    def name(self) -> str:
+        """What people call it: its name and address up to the first comma; without one, its contractor."""
+        first = self.job_name_address.strip().partition("\n")[0].partition(",")[0]
+        return first.strip() or self.general_contractor
+
     @classmethod
     def create(cls, values: Mapping[str, Any], *, by: User, at: datetime) -> Self:
         """Add a job typed in by an admin, or raise ValidationError."""
@@ -181,7 +187,7 @@ class Job(Numbered, Base):
         """Return one page of the board: jobs that have every word of `search` somewhere."""
         search = plain(search)
         rule = [cls.status == status, *cls.having(search)]
-        total = db.session.scalar(select(func.count()).where(*rule)) or 0
+        counts, total = cls._counts(status, cls.having(search))
         pages = max(1, -(-total // per_page))
         page = min(max(1, page), pages)
         query = (
@@ -191,7 +197,7 @@ class Job(Numbered, Base):
             .limit(per_page)
             .offset((page - 1) * per_page)
         )
-        return JobPage(db.session.scalars(query).all(), total, page, pages)
+        return JobPage(db.session.scalars(query).all(), total, page, pages, counts)
 
     @classmethod
     def by_key(cls) -> dict[str, Self]:
@@ -223,8 +229,16 @@ class Job(Numbered, Base):
     @classmethod
     def counts(cls) -> dict[int, int]:
         """Return how many jobs each status has."""
-        rows = db.session.execute(select(cls.status, func.count()).group_by(cls.status)).all()
-        return {ACTIVE: 0, INACTIVE: 0, **{status: count for status, count in rows}}
+        return cls._counts(ACTIVE, ())[0]
+
+    @classmethod
+    def _counts(cls, status: int, rules: Sequence[ColumnElement[bool]]) -> tuple[dict[int, int], int]:
+        """Return how many jobs each status has, and how many with that status keep the rules."""
+        kept = func.sum(case((and_(*rules), 1), else_=0)) if rules else func.count()
+        rows = db.session.execute(select(cls.status, func.count(), kept).group_by(cls.status)).all()
+        found = {row_status: (count, int(keeping)) for row_status, count, keeping in rows}
+        counts = {ACTIVE: 0, INACTIVE: 0, **{known: count for known, (count, _kept) in found.items()}}
+        return counts, found.get(status, (0, 0))[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +249,7 @@ class JobPage:
     total: int
     page: int
     pages: int
+    counts: Mapping[int, int]  # how many jobs each status has, searched for or not
 
 
 def _has_word(word: str) -> ColumnElement[bool]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
+    Subquery,
     Text,
     bindparam,
     case,
@@ -204,13 +205,18 @@ class Shift(Base):
         return people
 
     @classmethod
-    def recent_jobs(cls, user: User, *, limit: int = 6) -> Sequence[Job]:
-        """The active jobs that `user` worked on last, the latest first, of the last RECENT shifts."""
+    def latest_jobs(cls, user: User) -> Subquery[Any]:
+        """The jobs of the last RECENT shifts of `user`, each with when its `last` one began."""
         latest = select(cls.job_id, cls.started_at).where(cls.user_id == user.id)
         latest = latest.order_by(cls.started_at.desc()).limit(RECENT)  # else it grows with the years
         mine = latest.subquery()
         last = func.max(mine.c.started_at).label("last")
-        ranked = select(mine.c.job_id, last).group_by(mine.c.job_id).subquery()
+        return select(mine.c.job_id, last).group_by(mine.c.job_id).subquery()
+
+    @classmethod
+    def recent_jobs(cls, user: User, *, limit: int = 6) -> Sequence[Job]:
+        """The active jobs that `user` worked on last, the latest first, of the last RECENT shifts."""
+        ranked = cls.latest_jobs(user)
         query = select(Job).join(ranked, ranked.c.job_id == Job.id).where(Job.status == 1)
         return db.session.scalars(query.order_by(ranked.c.last.desc(), Job.id.desc()).limit(limit)).all()
 

@@ -1,6 +1,7 @@
 """One job's hours: by department, by day, week by week; and what of jobs' hours may still change."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -50,6 +51,16 @@ def job_totals(
         (DepartmentTotal(d, n, p, int(m), rules.day_of(at), *may_change[d]) for d, n, p, m, at in rows),
         key=lambda total: total.department,
     )
+
+
+def worked_on(jobs: Iterable[Job], *, now: datetime) -> dict[int, int]:
+    """Return the minutes worked on those of the jobs that have an estimate, by their ids."""
+    estimated = {job.id for job in jobs if job.estimated_hours}
+    if not estimated:
+        return {}
+    minutes = func.sum(clock_minutes(end_or_now(now)) - clock_minutes(Shift.started_at))
+    query = select(Shift.job_id, minutes).where(Shift.job_id.in_(estimated)).group_by(Shift.job_id)
+    return {job_id: int(worked) for job_id, worked in db.session.execute(query)}
 
 
 def job_days(job: Job, first: date, last: date, rules: TimeRules, *, now: datetime) -> list[tuple[date, int]]:

@@ -141,6 +141,8 @@ TABLE = {
     ("GET", "/quarterly_report/<path:rest>"): (OUT, NO, IN),
     ("POST", "/password/user/<int:user_id>"): (OUT, NO, IN),
     ("POST", "/roster/user/<int:user_id>"): (OUT, NO, IN),
+    ("POST", "/my/shift/<int:shift_id>/note"): (OUT, NO, IN),
+    ("POST", "/pin/job/<int:job_id>"): (OUT, IN, IN),
     ("POST", "/undo"): (OUT, IN, IN),  # whose offer it is, is in the offer
 }
 

@@ -48,6 +48,8 @@ function typed() {
   ask(page);
 }
 
+document.querySelector('[href="#q"]')?.addEventListener("click", () => form.elements.q.focus());
+
 form.addEventListener("input", () => {
   clearTimeout(waiting);
   waiting = setTimeout(typed, PAUSE);
