@@ -29,6 +29,6 @@ __all__ = [
     "AdoptedRow", "Audit", "Base", "Correction", "DepartmentRule", "DepartmentStay", "Dismissal",
     "Employment", "Holiday", "HookCount", "HookedRow", "HoursSent", "Job", "JobFolder", "JobPhase",
     "LoginAttempt", "OwedHours", "PhaseRule", "PhaseSent", "PhaseState", "PinnedJob", "SetupMark", "Shift",
-    "SyncHold", "SyncRun", "SyncSkip", "TaskRun", "TimeRule", "User", "WorkingWeek", "WriteBack", "committing",
-    "db",
+    "SyncHold", "SyncRun", "SyncSkip", "TaskRun", "TimeRule", "User", "WorkingWeek", "WriteBack",
+    "committing", "db",
 ]  # fmt: skip

@@ -163,8 +163,8 @@ def test_the_dashboard_shows_who_is_on_the_clock(app, ana, cast, add_job):
 
 
 def test_an_empty_board_says_what_to_do_next(ana, grace):
-    assert "Ask an admin to add yours." in ana.get("/dashboard").text
-    assert "Type in the first one" in grace.get("/dashboard").text
+    assert "Ask the office to add yours." in ana.get("/dashboard").text
+    assert "No active jobs yet." in grace.get("/dashboard").text
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ MOST = {
     "/jobs?q=4": 8,
     "/my/hours": 7,
     "/manage_users": 4,
-    "/show/job/{job}": 9,
+    "/show/job/{job}": 10,  # one for whether it is pinned
     "/reports": 8,  # three for what is open or assumed, by departments
     # Meal rules by their days; of whoever moved, the departments by theirs.
     "/reports/shifts?preset=month": 9,
