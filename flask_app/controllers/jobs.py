@@ -14,10 +14,9 @@ from flask_app.models.pinned_job import jobs_at_hand
 from flask_app.reporting.departments import Departments
 from flask_app.reporting.hours import timesheet_of
 from flask_app.reporting.job_hours import job_totals, worked_on
-from flask_app.reporting.timesheet import Day, Line, Timesheet, worked_minutes
+from flask_app.reporting.timesheet import Line, Timesheet, worked_minutes
 from flask_app.sync.attention import renumbering_of
 from flask_app.timeclock.clock_out import unconfirmed
-from flask_app.timeclock.shift_rules import same_minute
 from flask_app.web.access import (
     admin_required,
     current_user,
@@ -60,7 +59,6 @@ def dashboard() -> ResponseReturnValue:
         on_now_count=on_now_count,
         synced_at=success.started_at if success else None,
         note_form=note_form(shift),
-        switched_from=_switched_from(this_day, shift),
         worked=_worked(board["board"].jobs, [job for job, _pinned in at_hand], [shift.job] if shift else []),
         **board,
     )
@@ -71,11 +69,6 @@ def note_form(shift: Shift | None) -> PunchForm:
     form = PunchForm()
     form.note.show(shift.note if shift else "")
     return form
-
-
-def _switched_from(day: Day[Shift], shift: Shift | None) -> bool:
-    """Whether the open shift began where another one of the day ended."""
-    return shift is not None and any(same_minute(line.shift.ended_at, shift.started_at) for line in day.lines)
 
 
 def _worked(*jobs: Sequence[Job]) -> dict[int, int]:
