@@ -17,7 +17,7 @@ SOURCES = sorted(p for p in (PROJECT / "flask_app").rglob("*.py") if "standin" n
 KEYWORDS = {"_": None, "lazy": None, "noted": None, "ngettext": (1, 2), "noted_number": (1, 2)}
 SHOWN_ATTRIBUTES = re.compile(r'\b(?:placeholder|title|aria-label|alt)="([^"]*)"')
 # A block of one word names a class, as {% block shape %}narrow{% endblock %}; "-hint" ends an id.
-SHAPES = re.compile(r"\{% block \w+ %\}[a-z-]+\{% endblock %\}|\}\}-(?:hint|problem)")
+SHAPES = re.compile(r"\{% block \w+ %\}[a-z-]+\{% endblock %\}|(?<=\}\})-(?:hint|problem)")
 # The product's own name; what names a class or a place.
 NAMES = ("Island Time", "– Island Time", "Island Time –", "landscape", "wall", "#shifts")
 # Who calls these tells a person something. Configuration, Dataverse and the commands speak to operators.
