@@ -36,8 +36,8 @@ from flask_app.words import _, lazy
 PACE_DAYS = 10  # working days, the last that are over, on which a job's pace is measured
 STATUS_WORDS = {
     "over": lazy("Over"),
-    lazy("nearly over"): lazy("Nearly over"),
-    lazy("no estimate"): lazy("No estimate"),
+    "nearly_over": lazy("Nearly over"),
+    "no_estimate": lazy("No estimate"),
     "asleep": lazy("No work lately"),
     "": "",
 }
@@ -107,11 +107,11 @@ class JobFigures:
     def status(self) -> str:
         """Return how the job stands by its estimate, a key of STATUS_WORDS."""
         if not self.estimate:
-            return _("no estimate")
+            return "no_estimate"
         if self.worked > self.estimate:  # in minutes: 100:01 of 100:00 is over, though it is 100.0 %
             return "over"
         if 100 * self.worked >= NEARLY * self.estimate:
-            return _("nearly over")
+            return "nearly_over"
         return "asleep" if self.is_asleep else ""
 
     @property
@@ -134,7 +134,7 @@ def jobs_report(
         rows.append((one, _row(number, contractor, one, unsettled.get(job_id, _SETTLED), ids)))
     rows.sort(key=_order(sort), reverse=sort.startswith("-"))
     over = sum(one.status == "over" for one, _cells in rows)
-    nearly = sum(one.status == _("nearly over") for one, _cells in rows)
+    nearly = sum(one.status == "nearly_over" for one, _cells in rows)
     figures = [
         (_("Jobs"), WHOLE, len(rows)),
         (_("Over the estimate"), WHOLE, over),
@@ -241,7 +241,7 @@ def _order(sort: str) -> Any:
         return lambda pair: pair[0].lately
     if word == "job":
         return lambda pair: order_key(pair[1].cells[0])
-    ranks = {"over": 0, _("nearly over"): 1}
+    ranks = {"over": 0, "nearly_over": 1}
     return lambda pair: (ranks.get(pair[0].status, 2), -(pair[0].used or 0.0), -pair[0].worked)
 
 

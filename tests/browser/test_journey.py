@@ -28,7 +28,7 @@ def test_a_day_at_the_shop(open_browser, cast, standin):
     log_in(phone, "ana")
     expect(phone.get_by_role("heading", name="You're not on the clock")).to_be_visible()
     phone.get_by_role("searchbox").fill("reception gilb")
-    expect(phone.locator("#results").get_by_text("One job matches")).to_be_visible()
+    expect(phone.locator("#results").get_by_text("1 job matches")).to_be_visible()
     phone.get_by_role("button", name="Punch in on 4512").click()
     expect(
         phone.get_by_role("status").filter(has_text=re.compile("You're on 4512 since .+ [AP]M"))
@@ -71,7 +71,7 @@ def test_new_jobs_arrive_by_the_button_and_a_deactivated_worker_is_out(open_brow
 def test_a_newcomer_registers_waits_and_is_let_in(open_browser, cast):
     phone, office = open_browser(), open_browser()
     phone.goto("/register")
-    for label, text in (("First name", "Noa"), ("Last name", "Berg"), ("E-mail", "noa@shop.example")):
+    for label, text in (("First name", "Noa"), ("Last name", "Berg"), ("Email", "noa@shop.example")):
         phone.get_by_label(label).fill(text)
     phone.get_by_label("Department").select_option(label="Paint shop")
     for box in phone.locator("input[type=password]").all():

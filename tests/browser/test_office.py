@@ -87,11 +87,11 @@ def test_a_board_that_cannot_be_updated_says_so_and_stays(open_browser, punch):
     office.goto("/todays_activity")
     office.route("**/todays_activity?part=1", lambda route: route.abort())
     office.clock.fast_forward("00:21")
-    expect(office.get_by_text("the server doesn't answer")).to_be_visible()
+    expect(office.get_by_text("Can't reach the server. Retrying…")).to_be_visible()
     expect(office.get_by_text("Luis Romero").first).to_be_visible()
     office.unroute("**/todays_activity?part=1")
     office.clock.fast_forward("00:21")
-    expect(office.get_by_text("the server doesn't answer")).to_be_hidden()
+    expect(office.get_by_text("Can't reach the server. Retrying…")).to_be_hidden()
 
 
 def test_somebody_is_dismissed_for_the_day_and_expected_again(open_browser, punch):
@@ -171,7 +171,7 @@ def test_a_report_keeps_its_state_in_its_address(open_browser, punch):
     office.get_by_role("link", name="Reports").click()
     office.get_by_role("link", name="Shifts").first.click()
     office.get_by_role("link", name="Last two weeks").click()
-    expect(office.get_by_text("No shift matches that.")).to_be_visible()
+    expect(office.get_by_text("Nothing for these dates.")).to_be_visible()
     office.get_by_label("From").fill("2020-01-01")
     office.get_by_label("To").fill("")
     office.get_by_label("Employee").select_option("Ana Duarte")

@@ -134,7 +134,7 @@ def test_silence_cannot_outlive_the_deadline(standin: Standin, where: str) -> No
 
 @pytest.mark.parametrize("where", ["api", "token"])
 def test_a_trickling_body_cannot_outlive_the_deadline(standin: Standin, where: str) -> None:
-    standin.faults.trickle(seconds_per_byte=1, times=None, where=where)
+    standin.faults.trickle(seconds_per_byte=0.05, times=None, where=where)
     started = perf_counter()
 
     with pytest.raises(DataverseUnavailable, match=r"within 0\.5 seconds"):

@@ -242,7 +242,7 @@ def test_what_is_settled_cannot_be_decided_and_what_is_decided_is_written_down(s
     with shop.app_context():
         grace = db.session.get_one(User, cast.grace)
         hold = db.session.get_one(SyncHold, hold.id)
-        with pytest.raises(RuleViolation, match="settled already"):
+        with pytest.raises(RuleViolation, match="Already settled"):
             committing(lambda: hold.decide(DISMISSED, by=grace, at=NOW))
         assert SyncRun.latest(limit=1)[0].held == 0
 

@@ -275,7 +275,7 @@ def test_the_program_refuses_a_database_of_somebody_else(tmp_path: Path) -> None
     )
 
     assert ended.returncode == 3
-    assert "Point DATABASE_URL at an empty database, then move the old one in: flask" in ended.stderr
+    assert "It has been left alone. Point DATABASE_URL at an empty database." in ended.stderr
 
 
 def test_a_port_that_is_taken_is_told_before_anything_is_touched(tmp_path: Path) -> None:

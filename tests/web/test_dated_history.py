@@ -96,7 +96,7 @@ def by_hand(shop, moved) -> tuple[Counter[str], Counter[str]]:
 
 def at(report, label: str) -> int:
     """The place of a column."""
-    return [column.label for column in report.sections[0].columns].index(label)
+    return [str(column.label) for column in report.sections[0].columns].index(label)
 
 
 def sums(report, label: str) -> Counter[str]:

@@ -73,7 +73,7 @@ def test_weeks_departments_and_pace_of_a_job_lead_to_their_shifts(app, grace):
     for address, figure in links:
         assert worked(grace.get(address).text) == figure, address
     assert "Tue 11/10/2026 10:00 Thu 11/19/2026 1:05 All 11:05" in words(page)
-    assert "11:05 over 10 working days is 1:06 a day." in words(page)
+    assert "11:05 over 10 working days is 1:06 per day." in words(page)
 
 
 def test_possible_hours_say_which_days_they_are(grace, cast):
@@ -152,10 +152,10 @@ def test_the_sums_of_a_jobs_page_lead_to_its_shifts(app, busy, log_in):
 def test_a_jobs_page_says_how_much_of_its_sums_may_change(app, busy):
     page = words(busy.get(f"/show/job/{job_id(app, '4512')}").text)
     assert "Includes 2:00 on the clock" in page
-    assert "Paint shop 11:05 one person 2:00 on the clock" in page
+    assert "Paint shop 11:05 1 person 2:00 on the clock" in page
     page = words(busy.get(f"/show/job/{job_id(app, '4513')}").text)
     assert "Includes 1:30 with an assumed end" in page
-    assert "Paint shop 1:30 one person 1:30 assumed" in page
+    assert "Paint shop 1:30 1 person 1:30 assumed" in page
 
 
 def test_the_sums_of_the_jobs_report_lead_to_the_shifts_of_each_job(busy):
@@ -204,13 +204,13 @@ def test_a_day_in_hours_says_how_much_of_it_may_change(busy):
         ana, luis = csv.DictReader(io.StringIO(file.text))
     if luis["Department"] == "Paint shop":
         ana, luis = luis, ana
-    assert (ana["Fri 11/20"], ana["Fri 11/20, on the clock"], ana["Fri 11/20, assumed"]) == (
+    assert (ana["Fri Nov 20"], ana["Fri Nov 20, on the clock"], ana["Fri Nov 20, assumed"]) == (
         "3:30",
         "2:00",
         "1:30",
     )
-    assert (luis["Fri 11/20, on the clock"], luis["Fri 11/20, assumed"]) == ("0:00", "0:00")
-    assert "Thu 11/19, assumed" not in ana
+    assert (luis["Fri Nov 20, on the clock"], luis["Fri Nov 20, assumed"]) == ("0:00", "0:00")
+    assert "Thu Nov 19, assumed" not in ana
 
 
 def test_shifts_of_one_mark_say_how_much_of_them_may_change(busy):

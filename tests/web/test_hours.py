@@ -119,7 +119,7 @@ def test_hours_that_are_still_to_come_cannot_be_asked_for(ana):
 
 
 def test_the_page_says_on_which_day_a_shift_counts(ana):
-    assert "A shift counts on the day it started." in hours(ana)
+    assert "Listed by start day." in hours(ana)
 
 
 def test_today_grows_only_by_a_shift_that_counts_today(app, make_app, ana, cast, add_job):

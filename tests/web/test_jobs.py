@@ -122,7 +122,7 @@ def test_a_job_that_does_not_exist_is_a_page_that_says_so(grace, address, job_id
 
 def test_a_job_without_shifts_can_be_opened(ana, add_job):
     answer = ana.get(f"/show/job/{add_job()}")
-    assert (answer.status_code, "No one has worked on this job yet." in answer.text) == (200, True)
+    assert (answer.status_code, "Nobody has worked on this job yet." in answer.text) == (200, True)
 
 
 def test_a_jobs_page_adds_up_its_departments(app, ana, cast, add_job):
