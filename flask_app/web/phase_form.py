@@ -24,7 +24,7 @@ class PhaseForm(Form):
 
     first_punch = AnyPhase(lazy("First punch-in"), {})
     share = AnyPhase(lazy("Hours reach a share of the estimate"), {})
-    percent = Whole(lazy("Share of the estimate (%%)"), inputmode="numeric")
+    percent = Whole(lazy("Share of the estimate (%)"), inputmode="numeric")
     closed = AnyPhase(lazy("Job closed in the shop"), {})
 
     def __init__(

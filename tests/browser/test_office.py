@@ -171,7 +171,7 @@ def test_a_report_keeps_its_state_in_its_address(open_browser, punch):
     office.get_by_role("link", name="Reports").click()
     office.get_by_role("link", name="Shifts").first.click()
     office.get_by_role("link", name="Last two weeks").click()
-    expect(office.get_by_text("Nothing for these dates.")).to_be_visible()
+    expect(office.get_by_text("No shift matches.")).to_be_visible()
     office.get_by_label("From").fill("2020-01-01")
     office.get_by_label("To").fill("")
     office.get_by_label("Employee").select_option("Ana Duarte")
