@@ -72,7 +72,7 @@ def language() -> ResponseReturnValue:
         abort(400)
     if user:
         committing(lambda: people.choose_language(user, code))
-    here = redirect(local_path(request.form.get("next", "")) or url_for("users.login"))
+    here = redirect(local_path(request.form.get("back", "")) or url_for("users.login"))
     remember(here, code)
     return here
 

@@ -17,7 +17,7 @@ NOVEMBER = Selection(date(2026, 11, 1), date(2026, 11, 30))
 def possible(name: str) -> int:
     report = quarterly_report(NOVEMBER, RULES, now=NOW, period="")
     (cells,) = [row.cells for row in report.sections[0].rows(None, 0) if row.cells[0] == name]
-    return cells[[column.label for column in report.sections[0].columns].index("Possible Hours")]
+    return cells[[str(column.label) for column in report.sections[0].columns].index("Possible Hours")]
 
 
 def test_without_a_week_of_their_own_people_could_have_worked_monday_to_friday(app_context, cast):

@@ -134,7 +134,9 @@ def test_every_sum_by_department_is_of_the_days_on_which_people_were_in_it(shop,
     assert sums(hours, "Meal") == meal
     for code in CODES:
         chosen = Selection(FIRST, LAST, department=code)
-        figures = {label: value for label, _, value in shifts_report(Wanted(chosen), RULES, **how).figures}
+        figures = {
+            str(label): value for label, _, value in shifts_report(Wanted(chosen), RULES, **how).figures
+        }
         assert (figures["Worked"], figures["Meal"]) == (worked[code], meal[code])
         lines = shifts_report(Wanted(chosen, sort="department"), RULES, **how)
         mine = +Counter({code: worked[code]})

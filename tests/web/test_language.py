@@ -30,7 +30,7 @@ def test_before_the_login_the_browser_decides(app, cast, wanted, code):
 def test_the_login_page_has_a_switch_that_this_device_keeps(app, cast):
     browser = app.test_client()
     assert 'value="es" lang="es">Español</button>' in browser.get("/").text
-    answer = browser.post("/language", data={"language": "es", "next": "/register"})
+    answer = browser.post("/language", data={"language": "es", "back": "/register"})
     assert answer.location == "/register"
     assert re.search("Max-Age=31536000.*HttpOnly.*SameSite=Lax", answer.headers["Set-Cookie"])
     assert spoken(browser.get("/")) == "es"
@@ -39,7 +39,7 @@ def test_the_login_page_has_a_switch_that_this_device_keeps(app, cast):
 
 def test_a_switch_leads_to_no_other_site(app, cast):
     answer = app.test_client().post(
-        "/language", data={"language": "es", "next": "https://elsewhere.example/"}
+        "/language", data={"language": "es", "back": "https://elsewhere.example/"}
     )
     assert answer.location == "/"
 
@@ -53,7 +53,7 @@ def test_a_language_that_is_none_of_ours_is_refused(app, cast, code):
 
 def test_a_persons_choice_holds_on_all_their_devices(app, log_in, cast):
     phone, desk = log_in("ana"), log_in("ana")
-    phone.post("/language", data={"language": "es", "next": "/account"})
+    phone.post("/language", data={"language": "es", "back": "/account"})
     assert spoken(desk.get("/account")) == spoken(phone.get("/dashboard")) == "es"
     with app.app_context():
         assert db.session.get_one(User, cast.ana).language == "es"
