@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Self
 
-from sqlalchemy import Date, delete, func, literal_column, select, update
+from sqlalchemy import Date, delete, literal_column, select, update
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -80,11 +80,6 @@ class HookCount(Base):
     @classmethod
     def of(cls, day: date) -> Self | None:
         return db.session.get(cls, day, populate_existing=True)
-
-    @classmethod
-    def last(cls) -> date | None:
-        """Return the last day on which a hook came."""
-        return db.session.scalar(select(func.max(cls.day)))
 
 
 def _count_up(table: Any, row: Mapping[str, object], column: str) -> None:

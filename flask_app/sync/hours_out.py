@@ -4,7 +4,6 @@ A pass leases some rows, reads what stands in Dataverse, writes only what differ
 Killed at any point it leaves a lease that ends; two senders at once never have one row in hand.
 """
 
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,8 +30,6 @@ CHECK_EVERY = timedelta(hours=24)
 OFF_FOR_LONG = timedelta(hours=1)  # a sender that was away for longer may have missed changes
 NEEDS_SOMEBODY = timedelta(minutes=10)  # until the next try after a failure that waiting alone does not mend
 _MOST_BATCHES = 100  # in one pass
-
-_log = logging.getLogger(__name__)
 
 
 class WriteBackRefused(RuleViolation):
