@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from flask_app.models import LoginAttempt, committing, db
 from flask_app.models.errors import ValidationError
-from flask_app.models.login_attempt import TooManyAttempts
+from flask_app.models.login_attempt import SESSION, TooManyAttempts
 from flask_app.models.user import hash_password, password_matches
 from flask_app.timeclock import people
 from flask_app.web.access import current_user, local_path, login_required, me
@@ -13,6 +13,7 @@ from flask_app.web.language import remember
 from flask_app.web.now import now
 from flask_app.web.person_forms import OwnPasswordForm
 from flask_app.web.sessions import open_session
+from flask_app.web.tries import count_try
 from flask_app.words import LANGUAGES, _
 
 bp = Blueprint("account", __name__)
@@ -79,14 +80,13 @@ def language() -> ResponseReturnValue:
 
 def _checked_password(old: str) -> str:
     """Return the hash that the old password matches, or raise; tries are counted as at the login."""
-    user, address = current_user(), request.remote_addr or ""
-    committing(lambda: LoginAttempt.record(user.email, address, at=now()))
-    LoginAttempt.check(user.email, address, at=now())
+    user = current_user()
+    origin = count_try(user.email, SESSION)
     stored = user.password
     db.session.commit()  # nothing is locked while bcrypt takes its third of a second
     if not password_matches(stored, old):
         raise ValidationError({"old_password": _("That's not your current password.")})
-    committing(lambda: LoginAttempt.forget(user.email))
+    committing(lambda: LoginAttempt.forget(origin))
     return stored
 
 

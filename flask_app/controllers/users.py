@@ -2,13 +2,13 @@
 
 from datetime import date
 
-from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, flash, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_app.config import settings
 from flask_app.models import LoginAttempt, Shift, User, committing, db
 from flask_app.models.errors import RuleViolation, ValidationError
-from flask_app.models.login_attempt import TooManyAttempts
+from flask_app.models.login_attempt import REGISTRATION, TooManyAttempts
 from flask_app.models.user import hash_password, password_matches
 from flask_app.timeclock import people
 from flask_app.utils.background_sync import sync_after_login
@@ -20,6 +20,7 @@ from flask_app.web.access import (
     me,
     user_or_404,
 )
+from flask_app.web.devices import device_of, remember_device
 from flask_app.web.drafts import draws_again, kept_page
 from flask_app.web.forms import Form
 from flask_app.web.now import now, today
@@ -27,6 +28,7 @@ from flask_app.web.parse import shop_day
 from flask_app.web.person_forms import NewPersonForm, PersonForm, RegistrationForm
 from flask_app.web.presenting import clock_rules, punch_rules
 from flask_app.web.sessions import close_session, open_session
+from flask_app.web.tries import count_try
 from flask_app.words import _, lazy
 
 bp = Blueprint("users", __name__)
@@ -57,9 +59,10 @@ def enter() -> ResponseReturnValue:
         return _login_page(email, str(refusal), target, kept), status
     open_session(user, now=now())
     sync_after_login()
-    if kept and (page := kept_page(kept, user.id)):
-        return page
-    return redirect(target or url_for("jobs.dashboard"))
+    page = kept_page(kept, user.id) if kept else None
+    answer = make_response(page or redirect(target or url_for("jobs.dashboard")))
+    remember_device(answer, user.email)
+    return answer
 
 
 def _login_page(email: str, problem: str, target: str, kept: str) -> str:
@@ -68,9 +71,7 @@ def _login_page(email: str, problem: str, target: str, kept: str) -> str:
 
 def _log_in(email: str, password: str) -> User:
     """Return the user, or raise RuleViolation. No transaction is open while bcrypt takes its time."""
-    address = request.remote_addr or ""
-    committing(lambda: LoginAttempt.record(email, address, at=now()))
-    LoginAttempt.check(email, address, at=now())
+    origin = count_try(email, device_of(email))
     user = User.by_email(email)
     db.session.commit()
     if not password_matches(user.password if user else None, password) or user is None:
@@ -79,7 +80,7 @@ def _log_in(email: str, password: str) -> User:
         raise RuleViolation(WAITING)
     if not user.is_active:
         raise RuleViolation(_("This account has been deactivated. Ask the office."))
-    committing(lambda: LoginAttempt.forget(email))
+    committing(lambda: LoginAttempt.forget(origin))
     return user
 
 
@@ -100,8 +101,12 @@ def sign_up() -> ResponseReturnValue:
     if not form.validate():
         return render_template("users/register.html", form=form), form.code
     try:
+        count_try("", REGISTRATION)
         values = {**form.values, "password": hash_password(form.values["password"])}
         committing(lambda: people.register(values, at=now(), approved=opened))
+    except TooManyAttempts as refusal:
+        form.refuse(ValidationError({"email": str(refusal)}))
+        return render_template("users/register.html", form=form), 429
     except ValidationError as invalid:
         form.refuse(invalid)
         return render_template("users/register.html", form=form), form.code

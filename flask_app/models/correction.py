@@ -76,6 +76,12 @@ class Correction(Base):
         return bool(db.session.scalar(select(func.count()).where(*rule)))
 
     @classmethod
+    def asked_by(cls, user: User, *, since: datetime) -> int:
+        """How many requests `user` has made since then, whatever became of them."""
+        rule = (cls.user_id == user.id, cls.asked_at > since)
+        return db.session.scalar(select(func.count()).where(*rule)) or 0
+
+    @classmethod
     def decided(cls, *, limit: int = 50) -> Sequence[Self]:
         """What was answered, latest first."""
         done = cls._whole().where(cls.state.in_((APPROVED, DECLINED)))

@@ -1,6 +1,6 @@
 """Asking for one's hours to be corrected, and answering: see models/correction.py for the row itself."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -32,6 +32,9 @@ from flask_app.timeclock.shift_rows import OwnHours, locked
 from flask_app.timeclock.shift_rules import check_times, same_minute
 from flask_app.words import _, lazy, noted
 
+DAY = timedelta(days=1)
+ASKED_A_DAY = 40  # by one person: more is a script, or something to talk about
+
 _CHANGED = lazy("The shift has changed since this request. Check it; decline the request if it is settled.")
 
 
@@ -53,6 +56,7 @@ def ask(
     if (shift is None) is not (kind == MISSING):
         raise ValidationError({"kind": _("Choose what is wrong.")})
     person = User.locked(user.id)
+    _refuse_too_many(user, at)
     if shift:
         person, shift, _present = locked(shift)
     check_times(person, started_at, ended_at, now=at, but=shift)
@@ -116,6 +120,11 @@ def delete_or_ask(
         asked = Correction(user_id=owner.id, kind=DELETION, asked_at=at, state=WAITING, answer="")
         asked.note = plain(reason)[:NOTE_MAX]
         return _ask_about(asked, present, RuleViolation(str(ASKED_ALREADY)))
+
+
+def _refuse_too_many(user: User, at: datetime) -> None:
+    if Correction.asked_by(user, since=at - DAY) >= ASKED_A_DAY:
+        raise ValidationError({"kind": _("You've sent a lot of requests today. Talk to the office.")})
 
 
 def _ask_about(asked: Correction, shift: Shift | None, refusal: RuleViolation) -> Correction:

@@ -182,7 +182,7 @@ def give_new_password(person: User, password: Hashed, *, by: User, at: datetime)
     _locked(person)
     person.set_password(password, at=at)
     person.must_change_password = True
-    LoginAttempt.forget(person.email)  # "ask an admin for a new password" ends the wait
+    LoginAttempt.unlock(person.email)  # "ask an admin for a new password" ends the wait
     _record(person, _CHANGED_PASSWORD, by=by, at=at, reason=noted("An admin gave a one-time password."))
 
 

@@ -6,6 +6,7 @@ import random
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context
 from datetime import timedelta
 from typing import Any
@@ -19,10 +20,12 @@ from flask_app.clock import utc_now
 from flask_app.config import Config
 from flask_app.models import Correction, Job, Shift, User, committing, db
 from flask_app.models.errors import RuleViolation
+from flask_app.models.login_attempt import STRANGER, TooManyAttempts
 from flask_app.timeclock import ledger
 from flask_app.timeclock.clock_out import clock_out
 from flask_app.timeclock.corrections import approve as approve_request
 from flask_app.timeclock.ledger import Actor
+from flask_app.web.tries import count_try
 from tests import shop
 
 
@@ -187,6 +190,18 @@ def edits_by_browser(app: Flask, admin_id: int, address: str, times: int, field:
         assert answer.status_code in (302, 409), answer.text
         saved += [f"{field} {n}"] if answer.status_code == 302 else []
     return saved
+
+
+def tries(email: str, times: int) -> int:
+    """Count tries at one account's login as a stranger would make them; return how many were allowed."""
+    app, allowed = current_app._get_current_object(), 0  # type: ignore[attr-defined]  # as above
+    for _ in range(times):
+        with app.test_request_context(environ_base={"REMOTE_ADDR": "10.0.0.1"}):
+            with suppress(TooManyAttempts):
+                count_try(email, STRANGER)
+                allowed += 1
+            db.session.rollback()
+    return allowed
 
 
 def leave(first: int, second: int) -> int:

@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import func, select
 
 from flask_app.clock import to_minute
-from flask_app.models import Audit, Job, Shift, User, committing, db
+from flask_app.models import Audit, Job, LoginAttempt, Shift, User, committing, db
 from flask_app.models.audit import as_text
 from flask_app.models.database import PROJECT
+from flask_app.models.login_attempt import PER_ACCOUNT_AND_PLACE
 from flask_app.timeclock.corrections import ask
 from tests.conftest import NOW, PASSWORD
 
@@ -120,6 +121,12 @@ def test_no_edit_of_a_person_that_was_saved_is_lost_to_another_admins(race, cast
     for field, texts in zip(fields, saved, strict=True):
         kept = [row.changes[field][1] for row in Audit.of("user", cast.ana) if field in row.changes]
         assert kept[::-1] == texts  # each once, in order, and no other text between them
+
+
+def test_no_try_at_a_password_slips_past_the_throttle_from_three_processes(race, cast):
+    allowed = race("tries", *[["ana@shop.example", 20]] * 3)
+    assert 0 < sum(allowed) <= PER_ACCOUNT_AND_PLACE
+    assert count(LoginAttempt) == sum(allowed)  # what was refused has left nothing
 
 
 def test_two_admins_who_remove_each_other_leave_one(race, cast):

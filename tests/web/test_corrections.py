@@ -11,6 +11,7 @@ import time_machine
 from flask_app.models import Audit, Correction, Job, Shift, User, committing, db
 from flask_app.timeclock import ledger
 from flask_app.timeclock.clock_out import BY_ITSELF
+from flask_app.timeclock.corrections import ASKED_A_DAY
 from flask_app.timeclock.ledger import Actor
 from tests.connected import words
 from tests.shop import punch_in
@@ -179,6 +180,20 @@ def test_a_wrong_job_and_a_missing_shift_are_put_right(app, log_in, assumed, cas
         shifts = db.session.query(Shift).filter_by(user_id=cast.ana).order_by(Shift.started_at).all()
         assert [shift.ended_at - shift.started_at for shift in shifts] == [8 * HOUR, 8.5 * HOUR]
         assert shifts[0].edited_at == EVENING
+
+
+def test_more_requests_in_a_day_than_anybody_needs_are_refused_and_the_text_is_kept(
+    app, log_in, assumed, evening
+):
+    browser = log_in("ana")
+    for n in range(ASKED_A_DAY):
+        assert ask(browser, assumed, note=f"Number {n}").status_code == 200
+        browser.post(f"/my/corrections/{only_correction(app).id}/withdraw")
+    refused = ask(browser, assumed, note="One more")
+    assert (refused.status_code, "a lot of requests today" in refused.text) == (422, True)
+    assert "One more" in refused.text
+    evening.shift(timedelta(days=1))
+    assert "Sent to the office" in ask(browser, assumed, note="The next day").text
 
 
 def test_nobody_asks_about_or_confirms_somebody_elses_shift(log_in, assumed):

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from flask_app.clock import utc_now
 from flask_app.models import LoginAttempt, User, committing, db
-from flask_app.models.login_attempt import PER_ACCOUNT, PER_ADDRESS
+from flask_app.models.login_attempt import PER_ACCOUNT_AND_PLACE, PER_PLACE, Origin
 from tests.conftest import NOW, PASSWORD
 
 WRONG = "Wrong email or password."
@@ -82,23 +82,46 @@ def test_who_was_deactivated_is_told_so_but_only_with_the_right_password(browser
     assert not is_in(browser)
 
 
-def test_tries_on_one_account_are_counted_across_programs_and_addresses(browser, make_app):
+def test_tries_on_one_account_are_counted_across_programs(browser, make_app):
     browsers = [browser, make_app().test_client()]
-    for n in range(PER_ACCOUNT):
-        assert enter(browsers[n % 2], password="wrong", address=f"10.0.0.{n}").status_code == 401
-    answer = enter(browsers[1], address="10.0.1.1")
+    for n in range(PER_ACCOUNT_AND_PLACE):
+        assert enter(browsers[n % 2], password="wrong").status_code == 401
+    answer = enter(browsers[1])
     assert answer.status_code == 429
     assert "Too many tries. Wait 15 minutes, or ask the office to reset your password." in answer.text
     assert enter(browsers[0], "luis@shop.example").status_code == 302
+
+
+def test_nobody_who_guesses_keeps_a_colleague_out_on_the_colleagues_own_phone(app, browser):
+    enter(browser)
+    for _ in range(PER_ACCOUNT_AND_PLACE + 1):
+        refused = enter(app.test_client(), password="wrong")
+    assert refused.status_code == 429
+    browser.post("/logout")
+    assert enter(browser).status_code == 302
+
+
+def test_a_device_that_was_forged_or_belongs_to_somebody_else_is_a_strangers(app, browser):
+    enter(browser, "luis@shop.example")
+    forger = app.test_client()
+    forger.set_cookie("device", "WyJhIiwiYiJd.forged", path="/login")
+    for guesser in (browser, forger):
+        for _ in range(PER_ACCOUNT_AND_PLACE // 2):
+            assert enter(guesser, password="wrong").status_code == 401
+    assert [enter(guesser).status_code for guesser in (browser, forger)] == [429, 429]
+
+
+def test_a_device_is_remembered_in_a_cookie_that_scripts_cannot_read_and_that_only_the_login_gets(browser):
+    [cookie] = [line for line in enter(browser).headers.getlist("Set-Cookie") if line.startswith("device=")]
+    assert {"HttpOnly", "SameSite=Lax", "Path=/login"} <= set(cookie.split("; "))
 
 
 def test_tries_from_one_address_are_counted_across_programs_and_accounts(browser, make_app):
     other = make_app()
     browsers = [browser, other.test_client()]
     with other.app_context():
-        committing(
-            lambda: [LoginAttempt.record(str(n), "10.0.0.1", at=utc_now()) for n in range(PER_ADDRESS - 1)]
-        )
+        tries = [Origin.of(str(n), "10.0.0.1") for n in range(PER_PLACE - 1)]
+        committing(lambda: [LoginAttempt.record(origin, at=utc_now()) for origin in tries])
     assert enter(browsers[0], "nobody@shop.example").status_code == 401
     assert enter(browsers[1]).status_code == 429
     assert enter(browsers[0], address="10.0.0.2").status_code == 302
@@ -111,7 +134,7 @@ def test_a_crew_that_logs_in_from_one_address_is_not_held_up(browser):
 
 def test_a_wait_ends_by_itself(browser):
     with time_machine.travel(NOW, tick=False):
-        for _ in range(PER_ACCOUNT + 1):
+        for _ in range(PER_ACCOUNT_AND_PLACE + 1):
             answer = enter(browser, password="wrong")
         assert answer.status_code == 429
     with time_machine.travel(NOW + timedelta(minutes=15), tick=False):
@@ -119,7 +142,7 @@ def test_a_wait_ends_by_itself(browser):
 
 
 def test_a_new_password_from_an_admin_ends_the_wait_as_the_message_says(browser, cast, log_in):
-    for _ in range(PER_ACCOUNT + 1):
+    for _ in range(PER_ACCOUNT_AND_PLACE + 1):
         enter(browser, password="wrong")
     page = log_in("grace").post(f"/password/user/{cast.ana}").text
     given = re.search(r"[a-z]+-[a-z]+-[a-z]+-[0-9]{4}", page)[0]

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from flask_app.models import Audit, Job, Shift, User, committing, db
 from flask_app.models.audit import Wanted
 from flask_app.models.errors import ValidationError
-from flask_app.models.login_attempt import PER_ACCOUNT
+from flask_app.models.login_attempt import PER_ACCOUNT_AND_PLACE
 from flask_app.models.user import bcrypt, hash_password
 from flask_app.timeclock import people
 from tests.conftest import NOW, PASSWORD
@@ -148,8 +148,8 @@ def test_an_admins_reset_is_not_undone_by_a_change_that_was_under_way(app, cast)
 def test_guessing_the_old_password_is_slowed_down_like_a_login(log_in, cast):
     ana = log_in("ana")
     form = {"old_password": "wrong", "password": "brand-new-board", "confirm_password": "brand-new-board"}
-    answers = [ana.post("/account/password", data=form).status_code for _ in range(PER_ACCOUNT + 1)]
-    assert answers == [422] * PER_ACCOUNT + [429]
+    answers = [ana.post("/account/password", data=form).status_code for _ in range(PER_ACCOUNT_AND_PLACE + 1)]
+    assert answers == [422] * PER_ACCOUNT_AND_PLACE + [429]
 
 
 def test_roster_and_days_of_work_are_kept_and_written_down(app, grace, cast):

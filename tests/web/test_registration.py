@@ -108,3 +108,14 @@ def test_a_name_in_any_script_is_kept_and_shown_as_text(app, cast, log_in):
     sign_up(app, first_name="Zoë <b>", last_name="木村")
     page = log_in("grace").get("/manage_users").text
     assert "Zoë &lt;b&gt; 木村" in page
+
+
+def test_so_many_accounts_from_one_place_are_too_many_and_the_form_keeps_its_text(app, monkeypatch):
+    monkeypatch.setattr("flask_app.models.login_attempt.REGISTRATIONS_PER_PLACE", 2)
+    for n in range(2):
+        assert "Waiting for approval" in sign_up(app, email=f"{n}@shop.example").text
+    refused = sign_up(app)
+    assert refused.status_code == 429
+    assert "Too many new accounts from here. Wait 15 minutes, or ask the office." in refused.text
+    assert 'value="mei@shop.example"' in refused.text
+    assert people(app) == 2
