@@ -170,40 +170,45 @@ def _send(table: PhaseTable, organization: str, done: PhasePass, now: datetime) 
         there = table.standing([str(job.dataverse_id) for job, _phase in some], statistics)
         for job, wanted in some:
             row = there.get(str(job.dataverse_id))
-            if row is not None and wanted in order:
+            if row is not None and (wanted is None or wanted in order):
                 _move(table, job, row, wanted, order, done, now)
 
 
-def _pending() -> list[tuple[Job, int]]:
-    """Return the jobs about whose phase something is to be decided, each with the phase it should have."""
+def _pending() -> list[tuple[Job, int | None]]:
+    """Return the jobs about whose phase something is to be decided, each with the phase it should have.
+
+    Also those that follow their row only now, whatever the rules say: how the row stands is to be noted.
+    """
     rules, known = PhaseRule.all(), JobPhase.known()
     wanted = ((job, target(job, minutes, rules)) for job, minutes in work_done().values())
-    return [
-        (job, phase) for job, phase in wanted if phase is not None and _is_open(known.get(job.id), job, phase)
-    ]
+    return [(job, phase) for job, phase in wanted if _is_open(known.get(job.id), job, phase)]
 
 
-def _is_open(one: JobPhase | None, job: Job, wanted: int) -> bool:
+def _is_open(one: JobPhase | None, job: Job, wanted: int | None) -> bool:
     if one is None or one.row_id != job.dataverse_id:
         return True
-    return not one.by_hand and not one.trouble and one.settled != wanted
+    return wanted is not None and not one.by_hand and not one.trouble and one.settled != wanted
 
 
 def _move(
     table: PhaseTable,
     job: Job,
     row: Standing,
-    wanted: int,
+    wanted: int | None,
     order: Mapping[int, int],
     done: PhasePass,
     now: datetime,
 ) -> None:
-    """Decide about one job and write if it is to be moved; a row that changes meanwhile waits."""
+    """Decide about one job and write if it is to be moved; a row that changes meanwhile waits.
+
+    A phase that is neither the one that was written last nor the one at the start was set by hand, also if
+    it is the very one that the rules lead to.
+    """
     one = committing(lambda: _known(job, row))
-    if one.settled == wanted or one.by_hand:
+    if wanted is None or one.settled == wanted or one.by_hand:
         return
     ours = {one.expected} if one.intended is None else {one.expected, one.intended}
-    if row.phase != wanted and row.phase not in ours:
+    if row.phase not in ours:
         committing(lambda: _settle(job, BY_HAND, row.phase, None, at=now))
         done.count(BY_HAND)
     elif row.phase == wanted or not is_forward(row.phase, wanted, order):

@@ -132,6 +132,33 @@ def test_a_phase_that_was_set_by_hand_is_left_alone(
     assert lines(app) == [(BY_HAND, None, None)]
 
 
+def test_the_phase_that_the_rules_lead_to_is_by_hand_too_if_somebody_set_it(
+    app: Flask, cast: Cast, job: str, standin: Standin
+) -> None:
+    begin(app, cast)
+    standin.change(job, imi_productionphase=MACHINING)
+    punch(app, cast, hours=1)
+
+    assert send(app).counts == {BY_HAND: 1}
+    change(app, status=0)
+    send(app)
+
+    assert phase(standin) == MACHINING
+
+
+def test_a_phase_that_is_set_back_by_hand_after_a_write_stays_there(
+    app: Flask, cast: Cast, job: str, standin: Standin
+) -> None:
+    begin(app, cast)
+    punch(app, cast, hours=1)
+    send(app)
+    standin.change(job, imi_productionphase=ENGINEERING)
+    change(app, status=0)
+
+    assert send(app).counts == {BY_HAND: 1}
+    assert phase(standin) == ENGINEERING
+
+
 def test_it_never_goes_back(app: Flask, cast: Cast, job: str, standin: Standin) -> None:
     standin.change(job, imi_productionphase=FINISHING)
     begin(app, cast)
@@ -236,6 +263,21 @@ def test_a_job_that_is_linked_later_starts_from_what_stands_there(
     send(app)
 
     assert phase(standin) == MACHINING
+
+
+def test_what_stood_there_at_linking_counts_not_what_was_set_before_the_first_punch(
+    app: Flask, cast: Cast, job: str, standin: Standin
+) -> None:
+    begin(app, cast)
+    standin.delete(job)
+    again = standin.add(imi_imnumber="4512", imi_productionphase=None)
+    sync(app)
+    send(app)
+    standin.change(again, imi_productionphase=ENGINEERING)
+    punch(app, cast)
+
+    assert send(app).counts == {BY_HAND: 1}
+    assert phase(standin) == ENGINEERING
 
 
 def test_an_admin_makes_the_rules_sees_what_would_change_and_starts(
