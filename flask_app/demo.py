@@ -31,6 +31,7 @@ from flask_app.utils.scheduler_tasks import automated_job_sync
 FOLDER = PROJECT / "instance" / "demo"
 _NOTE = FOLDER / "settings.env"  # how the running demo is reached, for the commands
 _ROWS = FOLDER / "imi_jobs.json"
+_KEYS = ("SECRET_KEY", "DATAVERSE_WEBHOOK_KEY")  # made for this demo, each by itself
 _JOBS = 200
 _SEED = 4711
 _APPROVED = 826130004
@@ -95,7 +96,8 @@ def running_standin(config: Config) -> Iterator[tuple[Config, Standin]]:
     # What was approved for an earlier demo is approved still: its jobs are on the board.
     rows = json.loads(_ROWS.read_text()) if _ROWS.exists() else []
     with Standin(rows=rows, generate=0 if rows else _JOBS, seed=_SEED, directory=FOLDER) as standin:
-        note = {**standin.environment(), "SECRET_KEY": before.get("SECRET_KEY") or secrets.token_hex(32)}
+        keys = {name: before.get(name) or secrets.token_hex(32) for name in _KEYS}
+        note = {**standin.environment(), **keys}
         with open(_NOTE, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.writelines(f"{name}={value}\n" for name, value in note.items())
         yield _with(config, note), standin
@@ -117,7 +119,7 @@ def _with(config: Config, note: dict[str, str]) -> Config:
         dataverse=dataverse,
         bcrypt_rounds=8,
         write_back="hours",
-        webhook_keys=(note["SECRET_KEY"][:32],),
+        webhook_keys=tuple(note[name] for name in _KEYS[1:] if note.get(name)),  # none: an older demo
         sharepoint_links=True,
         phase_rules=True,
     )

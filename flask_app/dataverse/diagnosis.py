@@ -5,103 +5,38 @@ Only reads, never waits for a server that is busy, and tells nothing that is sec
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import partial
-
-import requests
 
 from flask_app.config import DataverseSettings
-from flask_app.dataverse.answers import Answer, error_for
-from flask_app.dataverse.client import DataverseClient, Row
-from flask_app.dataverse.contract import COLUMNS, ENTITY_SET, TABLE, Column
-from flask_app.dataverse.errors import (
-    DataverseClientError,
-    DataverseProtocolError,
-    DataverseRefused,
-    DataverseUnavailable,
-)
+from flask_app.dataverse.column_steps import column_steps
+from flask_app.dataverse.contract import ENTITY_SET, TABLE
+from flask_app.dataverse.errors import DataverseClientError, DataverseProtocolError, DataverseRefused
 from flask_app.dataverse.hours import HoursTable
-from flask_app.dataverse.service import COUNT_LIMIT, DataverseService, is_guid
-from flask_app.dataverse.table import ID, says_nothing, types_of, what_is_amiss
-from flask_app.dataverse.tokens import claims_of, sign_in_error
+from flask_app.dataverse.phases import PhaseTable
+from flask_app.dataverse.probe import FAILED, OK, WARNING, Finding, Probe, Step, taken
+from flask_app.dataverse.service import COUNT_LIMIT, DataverseService
+from flask_app.dataverse.table import ID
+from flask_app.dataverse.tokens import claims_of
 from flask_app.dataverse.transport import origin_of
 
-OK, WARNING, FAILED = "ok", "warning", "failed"
 SOON = timedelta(days=30)  # a secret that expires within this is worth a warning
 
 # Microsoft's own addresses; that a sovereign cloud has a sign-in of its own is why the authority can be set.
 _USUAL = re.compile(
     r"https://[\w-]+\.(crm\d*|api\.crm\d*)\.(dynamics\.com|microsoftdynamics\.us|dynamics\.cn)", re.A
 )
-SAMPLE = 50  # rows in which a value should be seen
 
-_NO_ANSWER = {
-    "Connection": "Check DATAVERSE_BASE_URL, the network and the firewall.",
-    "Tenant": "Check DATAVERSE_AUTHORITY, the network and the firewall.",
-}
+
 _TENANT = re.compile(r"authorization_uri=\"?https://[^/]+/([0-9a-fA-F-]{36})/")
 _US_GOVERNMENT = (".microsoftdynamics.us", "https://login.microsoftonline.us")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that was looked at: its name, OK, WARNING or FAILED, and a sentence."""
-
-    name: str
-    outcome: str
-    sentence: str
-
-
-Finding = tuple[str, str]  # outcome, sentence
-
-
-class Probe(DataverseClient):
-    """A client that asks once, and that can go each step of the way by itself."""
-
-    def __init__(self, to: DataverseSettings) -> None:
-        super().__init__(
-            to.base_url, to.tenant_id, to.client_id, to.client_secret, authority=to.authority,
-            ca_bundle=to.ca_bundle, timeout_seconds=15, deadline_seconds=120, max_attempts=1,
-        )  # fmt: skip
-        self.settings = to
-
-    def knock(self) -> Answer:
-        """Ask without a token."""
-        return self._once(f"{self._api}/WhoAmI")
-
-    def discover(self) -> Answer:
-        """Ask the sign-in about the tenant."""
-        where = f"{origin_of(self.settings.authority)}/{self.settings.tenant_id}"
-        return self._once(f"{where}/v2.0/.well-known/openid-configuration")
-
-    def token(self) -> str:
-        return self._tokens.token(self._call())
-
-    def privileges(self, user_id: str, privilege: str) -> list[Row]:
-        """Return the roles that grant the user a privilege, each with its Depth."""
-        function = "Microsoft.Dynamics.CRM.RetrieveUserPrivilegeByPrivilegeName"
-        if not is_guid(user_id):
-            return []
-        address = f"{self._api}/systemusers({user_id})/{function}(PrivilegeName='{privilege}')"
-        granted = self._object(self._answer(self._request("GET", address, {}), self._call()))
-        roles = granted.get("RolePrivileges")
-        return [role for role in roles if isinstance(role, dict)] if isinstance(roles, list) else []
-
-    def error(self, answer: Answer) -> DataverseClientError:
-        document = answer.json_object() or {}
-        if isinstance(document.get("error"), str):  # Entra's shape; Dataverse's is an object
-            return sign_in_error(document, answer.status, self._scrub)
-        return error_for(answer, self._scrub)
-
-    def _once(self, address: str) -> Answer:
-        return self._retrier.answer(requests.Request("GET", address).prepare(), self._call())
-
-
-def diagnose(to: DataverseSettings, *, today: date, writes_hours: bool = False) -> Iterator[Step]:
+def diagnose(
+    to: DataverseSettings, *, today: date, writes_hours: bool = False, writes_phases: bool = False
+) -> Iterator[Step]:
     """Yield the steps from the address to the approved rows; ends where it can't go on.
 
-    With `writes_hours` also whether hours could be written; that they can't does not end it.
+    With `writes_hours` or `writes_phases` also whether these could be written; if not, that is a warning.
     """
     try:
         probe = Probe(to)
@@ -119,36 +54,35 @@ def diagnose(to: DataverseSettings, *, today: date, writes_hours: bool = False) 
     )
     with probe:
         for name, look in looks:
-            step = _taken(name, look)
+            step = taken(name, look)
             yield step
             if step.outcome == FAILED:
                 return
-        columns = list(_columns(probe))
+        columns = list(column_steps(probe))
         yield from columns
         if all(step.outcome != FAILED for step in columns):
-            yield _taken("Approved rows", lambda: _approved(probe))
+            yield taken("Approved rows", lambda: _approved(probe))
+        if writes_hours or writes_phases:
+            yield _warned(taken("Right to write jobs", lambda: _right(probe, "prvWrite")))
         if writes_hours:
-            yield _warned(_taken("Right to write hours", lambda: _right(probe, "prvWrite")))
-            yield _warned(_taken("Column for hours", lambda: _hours_column(probe)))
-
-
-def _taken(name: str, look: Callable[[], Finding]) -> Step:
-    try:
-        return Step(name, *look())
-    except DataverseClientError as error:
-        no_answer = isinstance(error, DataverseUnavailable) and error.status is None
-        remedy = f" {_NO_ANSWER[name]}" if no_answer and name in _NO_ANSWER else ""
-        return Step(name, FAILED, f"{error}{remedy}")
+            yield _warned(taken("Column for hours", lambda: _hours_column(probe)))
+        if writes_phases:
+            yield _warned(taken("Column for phases", lambda: _phase_column(probe)))
 
 
 def _warned(step: Step) -> Step:
-    """Return a step that concerns the hours only: a sync works without it."""
+    """Return a step that concerns only what is written: a sync works without it."""
     return Step(step.name, WARNING, step.sentence) if step.outcome == FAILED else step
 
 
 def _hours_column(probe: Probe) -> Finding:
     column = HoursTable(probe).column()
     return OK, f"Hours can be written to it, with {column.precision} decimals."
+
+
+def _phase_column(probe: Probe) -> Finding:
+    phases = PhaseTable(probe).choices()
+    return OK, f"Phases to choose from: {len(phases)}."
 
 
 def _address(probe: Probe) -> Finding:
@@ -229,7 +163,7 @@ def _right(probe: Probe, privilege: str) -> Finding:
         return (OK, f"The application user {can}.") if privilege == "prvRead" else _UNTOLD
     depths = {str(role.get("Depth")) for role in granted}
     if not depths and privilege != "prvRead":
-        return WARNING, f"The application user lacks {privilege}{TABLE}: hours would be refused."
+        return WARNING, f"The application user lacks {privilege}{TABLE}: what is written would be refused."
     if depths and "Global" not in depths:
         return WARNING, (
             f"The application user {can} only in part ({', '.join(sorted(depths))} level). "
@@ -242,65 +176,6 @@ _UNTOLD = (
     WARNING,
     "Dataverse does not tell whether the application user may change jobs; a first write will.",
 )
-
-
-def _columns(probe: Probe) -> Iterator[Step]:
-    """Look at every column of the contract: in the table's definition, or by asking for it."""
-    try:
-        definitions = probe.columns(TABLE)
-    except (DataverseRefused, DataverseProtocolError) as error:
-        if not says_nothing(error):
-            yield Step("Columns", FAILED, str(error))
-            return
-        yield Step(
-            "Columns",
-            WARNING,
-            "The application user may not read the table's definition: each column is tried.",
-        )
-        yield from (_taken(name, _tried(probe, column)) for name, column in COLUMNS.items())
-    else:
-        secured = {one.get("LogicalName") for one in definitions if one.get("IsSecured") is True}
-        types = types_of(definitions)
-        for name, column in COLUMNS.items():
-            look = _seen if name in secured and name in types else _defined
-            yield _taken(name, partial(look, probe, column, types))
-
-
-def _tried(probe: Probe, column: Column) -> Callable[[], Finding]:
-    def look() -> Finding:
-        try:
-            probe.list_records(ENTITY_SET, select=[column.name], top=1)
-        except DataverseProtocolError as error:
-            if "Could not find a property" not in error.message:
-                raise
-            return _amiss(column, what_is_amiss(column, {}))
-        return OK, f"It is there: {column.purpose}."
-
-    return look
-
-
-def _defined(_: Probe, column: Column, types: dict[str, str]) -> Finding:
-    if amiss := what_is_amiss(column, types):
-        return _amiss(column, amiss)
-    return OK, f"It is a {types[column.name]}: {column.purpose}."
-
-
-def _seen(probe: Probe, column: Column, types: dict[str, str]) -> Finding:
-    """Look whether anything is to be seen in a column with column security."""
-    rows = probe.list_records(ENTITY_SET, select=[column.name], top=SAMPLE)
-    if not rows or any(row.get(column.name) is not None for row in rows):
-        return _defined(probe, column, types)
-    return _amiss(
-        column,
-        f"The column {column.name} has column security and comes empty. Put the application user into a "
-        "column security profile that may read it.",
-    )
-
-
-def _amiss(column: Column, amiss: str) -> Finding:
-    if column.essential:
-        return FAILED, f"{amiss} It says {column.purpose}: without it there can be no sync."
-    return WARNING, f"{amiss} {column.without}"
 
 
 def _approved(probe: Probe) -> Finding:

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 
 from flask_app.config import settings
-from flask_app.dataverse.diagnosis import FAILED, OK, WARNING, Probe, Step, diagnose
+from flask_app.dataverse.diagnosis import diagnose
 from flask_app.dataverse.errors import DataverseClientError
+from flask_app.dataverse.probe import FAILED, OK, WARNING, Probe, Step
 from flask_app.dataverse.retries import CallStatistics
 from flask_app.dataverse.service import DataverseService
 from flask_app.models import db
@@ -25,7 +26,9 @@ def check(*, today: date) -> Iterator[Step]:
         return
     if not config.use_dataverse:
         yield Step("Settings", FAILED, "Job sync is switched off (USE_DATAVERSE=false).")
-    yield from diagnose(config.dataverse, today=today, writes_hours=config.writes_hours)
+    yield from diagnose(
+        config.dataverse, today=today, writes_hours=config.writes_hours, writes_phases=config.writes_phases
+    )
 
 
 def would_work(steps: Iterable[Step]) -> bool:

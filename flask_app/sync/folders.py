@@ -1,5 +1,6 @@
 """Links to the jobs' SharePoint folders: read once a day, and only what is not known yet."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from flask_app.config import settings
@@ -7,29 +8,39 @@ from flask_app.dataverse.client import CallStatistics
 from flask_app.dataverse.errors import DataverseClientError
 from flask_app.dataverse.folders import FolderTable, Location, safe_address
 from flask_app.dataverse.transport import Deadline
-from flask_app.models import JobFolder, TaskRun, committing
+from flask_app.models import JobFolder, committing
 from flask_app.sync.approved_jobs import service_of_app
+from flask_app.sync.running import rest_after
 
 FOLDERS = "job_folders"  # the task's name
 SECONDS = 300.0  # all its requests together
 _MOST_ASKED = 500  # addresses in one go, a request each: the others follow on the next day
 
 
-def refresh_folders(*, now: datetime) -> str | None:
-    """Read where the active jobs' folders are; return what came of it, a sentence, None if that is off.
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What came of a reading of the folders: a sentence, and whether it `worked`.
+
+    `rest_until`: Dataverse wants to be left alone until then.
+    """
+
+    sentence: str
+    worked: bool = True
+    rest_until: datetime | None = None
+
+
+def refresh_folders(*, now: datetime) -> Refreshed | None:
+    """Read where the active jobs' folders are; None if that is off.
 
     An outage or a missing right leaves what is known as it is; the sentence says why.
     """
     if not (settings().sharepoint_links and settings().syncs):
         return None
     try:
-        sentence = _refresh(FolderTable(service_of_app().client), now)
+        return Refreshed(_refresh(FolderTable(service_of_app().client), now))
     except DataverseClientError as error:
         sentence = f"SharePoint's folders could not be read: {error}"
-    claim = TaskRun.claim(FOLDERS, due_at=now, now=now)
-    if claim:
-        committing(lambda: claim.finish(sentence, now=now))
-    return sentence
+        return Refreshed(sentence, worked=False, rest_until=rest_after(error))
 
 
 def _refresh(table: FolderTable, now: datetime) -> str:

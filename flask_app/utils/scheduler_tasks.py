@@ -20,7 +20,7 @@ from flask_app.clock import utc_now
 from flask_app.config import settings
 from flask_app.models import PhaseState, TaskRun, committing
 from flask_app.models.sync_run import POLL
-from flask_app.sync.folders import refresh_folders
+from flask_app.sync.folders import FOLDERS, refresh_folders
 from flask_app.sync.health import CHECK_MINUTES, DAILY_SYNC, daily_is_near, daily_try
 from flask_app.sync.hours_out import send_owed_hours
 from flask_app.sync.phases_out import send_phases
@@ -121,15 +121,21 @@ def automated_job_sync(app: Flask) -> None:
         due_at, retry_until = daily_try(now=now)
         if config.syncs and due_at:
             claim = TaskRun.claim(DAILY_SYNC, due_at=due_at, now=now, until=retry_until)
-            _carry_out(claim, _daily)
+            _carry_out(claim, lambda: sync_unattended("schedule"))
+            _read_folders(due_at, retry_until)
 
 
-def _daily() -> Ended | None:
-    """Sync; then read where the jobs' folders are, which never fails the sync."""
-    ended = sync_unattended("schedule")
-    if ended and ended.worked and (told := refresh_folders(now=utc_now())):
-        _log.info("Job folders: %s", told)
-    return ended
+def _read_folders(due_at: datetime, retry_until: datetime) -> None:
+    """Read where the jobs' folders are, once the daily sync has worked: it has just linked the new jobs."""
+    daily = TaskRun.last(DAILY_SYNC)
+    is_done = daily is not None and daily.due_at == due_at and daily.finished_at is not None
+    if settings().sharepoint_links and is_done:
+        _carry_out(TaskRun.claim(FOLDERS, due_at=due_at, now=utc_now(), until=retry_until), _folders)
+
+
+def _folders() -> Ended | None:
+    done = refresh_folders(now=utc_now())
+    return Ended(done.sentence, worked=done.worked, next_try_at=done.rest_until) if done else None
 
 
 def automated_poll(app: Flask) -> None:

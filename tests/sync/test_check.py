@@ -3,14 +3,18 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from itertools import count
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from flask_app.dataverse.errors import DataverseUnavailable
+from flask_app.dataverse.retries import Retrier
 from flask_app.models import Job, SyncRun, db
 from flask_app.standin import Access, Standin
-from flask_app.sync.check import FAILED, OK, WARNING, board_step, check, would_work
+from flask_app.standin.schema import PHASES
+from flask_app.sync.check import FAILED, OK, WARNING, Step, board_step, check, would_work
 from tests.connected import connect, connected_quietly, sync, words
 from tests.servers import free_port
 
@@ -122,6 +126,70 @@ def test_a_server_in_trouble_is_told_at_once(app: Flask, standin: Standin, order
     name, outcome, sentence = last(steps(app))
     assert (name, outcome) == ("Connection", FAILED)
     assert words in sentence
+
+
+@pytest.mark.parametrize("where", ["api", "metadata", "token", "discovery"])
+@pytest.mark.parametrize(
+    "order",
+    [
+        lambda faults, **where: faults.fail(503, times=None, **where),
+        lambda faults, **where: faults.html(times=None, **where),
+        lambda faults, **where: faults.drop(times=None, **where),
+    ],
+    ids=["down", "web page", "dropped"],
+)
+def test_wherever_something_goes_wrong_a_step_says_so(
+    app: Flask, standin: Standin, order: Any, where: str
+) -> None:
+    order(standin.faults, where=where)
+    told = steps(app)
+    assert FAILED in {outcome for outcome, _ in told.values()}
+    assert all(sentence for _, sentence in told.values())
+
+
+@pytest.mark.parametrize("metadata", [True, False])
+def test_a_request_that_fails_at_any_point_of_the_way_is_told(
+    make_app: Any, monkeypatch: pytest.MonkeyPatch, metadata: bool
+) -> None:
+    answer, requests = Retrier.answer, count()
+    fails_at = -1
+
+    def ask(self: Retrier, *arguments: Any) -> Any:
+        if next(requests) == fails_at:
+            raise DataverseUnavailable("It is out of order for the moment.")
+        return answer(self, *arguments)
+
+    monkeypatch.setattr(Retrier, "answer", ask)
+    with Standin(access=Access(metadata=metadata), rows=[{}]) as standin:
+        app = connect(make_app, standin, settings={"write_back": "hours", "phase_rules": True})
+        assert FAILED not in {outcome for outcome, _ in steps(app).values()}
+        for number in range(next(requests)):
+            fails_at, requests = number, count()
+            told = [sentence for outcome, sentence in steps(app).values() if outcome != OK]
+            assert "It is out of order for the moment." in " ".join(told)
+
+
+def test_rights_to_write_are_looked_at_where_something_is_written(app: Flask, standin: Standin) -> None:
+    assert not [name for name in steps(app) if "write" in name]
+
+    config = app.extensions["settings"]
+    app.extensions["settings"] = replace(config, phase_rules=True)
+    told = steps(app)
+    assert told["Right to write jobs"] == (OK, "The application user may change jobs.")
+    assert told["Column for phases"] == (OK, f"Phases to choose from: {len(PHASES)}.")
+
+    standin.access.write = False
+    outcome, sentence = steps(app)["Right to write jobs"]
+    assert (outcome, "lacks prvWriteimi_job" in sentence) == (WARNING, True)
+    assert would_work([Step(name, *found) for name, found in steps(app).items()])
+
+
+def test_a_status_that_is_hidden_is_found_without_the_right_to_metadata_too(make_app: Any) -> None:
+    access = Access(metadata=False, secured=frozenset({"imi_submittalstatus"}))
+    with Standin(access=access, rows=[{}]) as standin:
+        told = steps(connect(make_app, standin))
+    assert told["imi_submittalstatus"][0] == FAILED
+    assert "Check whether column security hides it" in told["imi_submittalstatus"][1]
 
 
 @pytest.mark.parametrize("metadata", [True, False])

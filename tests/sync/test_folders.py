@@ -1,21 +1,25 @@
 """SharePoint folders of jobs: what the daily sync reads, what is shown, what is not."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_app.clock import utc_now
 from flask_app.dataverse.folders import safe_address, sharepoint_host
-from flask_app.models import Job, JobFolder
+from flask_app.models import Job, JobFolder, TaskRun
 from flask_app.standin import Standin
-from flask_app.sync.folders import refresh_folders
+from flask_app.sync.folders import FOLDERS, refresh_folders
+from flask_app.utils.scheduler_tasks import automated_job_sync
 from tests.conftest import Cast
 from tests.connected import connect, sync, words
 
 SITE = "https://millwork.sharepoint.com/sites/jobs"
+SIX = datetime(2026, 11, 23, 11, tzinfo=UTC)  # 6 AM in New York
+CHECK = timedelta(minutes=10)
 
 
 @pytest.fixture
@@ -32,7 +36,13 @@ def job(app: Flask, standin: Standin) -> str:
 
 def refresh(app: Flask, at: datetime | None = None) -> str | None:
     with app.app_context():
-        return refresh_folders(now=at or utc_now())
+        done = refresh_folders(now=at or utc_now())
+        return done.sentence if done else None
+
+
+def check_at(app: Flask, at: datetime) -> None:
+    with time_machine.travel(at, tick=False):
+        automated_job_sync(app)
 
 
 def address(app: Flask) -> str | None:
@@ -111,9 +121,7 @@ def test_only_the_organization_s_own_sharepoint_is_shown(
 
 
 @pytest.mark.parametrize("trouble", ["no right", "outage"])
-def test_without_an_answer_what_is_known_stays(
-    app: Flask, job: str, standin: Standin, trouble: str, cast: Cast, log_in: Callable[[str], FlaskClient]
-) -> None:
+def test_without_an_answer_what_is_known_stays(app: Flask, job: str, standin: Standin, trouble: str) -> None:
     standin.sharepoint.add_folder(job, "4512")
     refresh(app)
     if trouble == "no right":
@@ -125,8 +133,34 @@ def test_without_an_answer_what_is_known_stays(
 
     assert "could not be read" in (told or "")
     assert address(app) == f"{SITE}/imi_job/4512"
-    standin.faults.clear()
+
+
+def test_folders_that_could_not_be_read_after_the_daily_sync_are_read_at_the_next_look(
+    app: Flask, job: str, standin: Standin, cast: Cast, log_in: Callable[[str], FlaskClient]
+) -> None:
+    standin.sharepoint.add_folder(job, "4512")
+    standin.sharepoint.allowed = False
+    check_at(app, SIX)
     assert "could not be read" in words(log_in("grace").get("/sync").text)
+    assert address(app) is None
+
+    standin.sharepoint.allowed = True
+    check_at(app, SIX + CHECK)
+    check_at(app, SIX + 2 * CHECK)
+
+    assert address(app) == f"{SITE}/imi_job/4512"
+    assert "Folders known: 1." in words(log_in("grace").get("/sync").text)
+    with app.app_context():
+        claim = TaskRun.last(FOLDERS)
+        assert claim is not None
+        assert (claim.attempts, claim.finished_at) == (2, SIX + CHECK)
+
+
+def test_folders_wait_for_a_daily_sync_that_worked(app: Flask, job: str, standin: Standin) -> None:
+    standin.faults.fail(503, times=None)
+    check_at(app, SIX)
+    with app.app_context():
+        assert TaskRun.last(FOLDERS) is None
 
 
 def test_switched_off_nothing_is_read(make_app: Callable[..., Flask], standin: Standin) -> None:

@@ -171,6 +171,13 @@ def test_what_is_secret_is_readable_by_its_owner_only(demo: Demo) -> None:
     assert {path.stat().st_mode & 0o077 for path in secret} == {0}
 
 
+def test_the_webhook_s_key_tells_nothing_of_the_secret_key(demo: Demo) -> None:
+    note = (demo.folder / "instance" / "demo" / "settings.env").read_text()
+    keys = re.findall(r"^(?:SECRET_KEY|DATAVERSE_WEBHOOK_KEY)=(\w{64})$", note, re.MULTILINE)
+    assert len(set(keys)) == 2
+    assert keys[0][:24] not in keys[1]
+
+
 def test_a_second_demo_on_the_same_port_leaves_the_first_one_alone(demo: Demo) -> None:
     port = int(demo.address.rpartition(":")[2])
 
