@@ -70,7 +70,7 @@ def main() -> None:
             with demo.alone(), demo.running_standin(config) as (demo_config, standin):
                 app = ready(demo_config)
                 show_accounts(demo.fill(app, standin))
-                demo.hear_changes(demo_config, standin)
+                demo.hear_changes(demo_config)
                 serve(app, demo_config, door)
         except demo.DemoRunning as reason:
             refuse(str(reason))

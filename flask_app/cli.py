@@ -34,6 +34,7 @@ from flask_app.sync.approved_jobs import (
     rehearse,
     sync_approved_jobs,
 )
+from flask_app.sync.webhook_command import register_webhook
 from flask_app.timeclock import people
 from flask_app.upkeep.commands import backup_command, restore_command, verify_command
 from flask_app.web.person_forms import NewPersonForm
@@ -213,7 +214,8 @@ def _need_tables() -> None:
 
 
 _COMMANDS: tuple[click.Command, ...] = (
-    create_user, sync_jobs, check_dataverse, adopt, backup_command, restore_command, verify_command, database,
+    create_user, sync_jobs, check_dataverse, register_webhook, adopt, backup_command, restore_command,
+    verify_command, database,
 )  # fmt: skip
 for _command in _COMMANDS:
     _tell_in_one_line(_command)  # once: the commands are the module's, not an application's

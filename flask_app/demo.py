@@ -16,7 +16,7 @@ from flask import Flask
 from flask_app.clock import utc_now
 from flask_app.config import Config, DataverseSettings, settings
 from flask_app.dataverse.errors import DataverseClientError
-from flask_app.dataverse.table import READ
+from flask_app.dataverse.registration import WebhookRegistrar, webhook_address
 from flask_app.demo_shifts import add_shifts
 from flask_app.models import User, WriteBack, committing, db
 from flask_app.models.database import PROJECT
@@ -177,11 +177,14 @@ def _new_passwords(people: Sequence[User]) -> list[Account]:
     return accounts
 
 
-def hear_changes(config: Config, standin: Standin) -> None:
-    """Let the stand-in tell the demo of changes at once, as a webhook does."""
-    [key] = config.webhook_keys
-    url = f"http://127.0.0.1:{config.port}/api/dataverse/webhook"
-    standin.webhooks.register(url, headers={"X-Webhook-Key": key}, attributes=READ)
+def hear_changes(config: Config) -> None:
+    """Register the demo's webhook with the stand-in, as `flask register-webhook` does."""
+    if config.dataverse is None:
+        return
+    url = webhook_address(f"http://127.0.0.1:{config.port}", loopback=True)
+    with WebhookRegistrar(config.dataverse) as registrar:
+        for action in registrar.registration(url, config.webhook_keys[0]):
+            action.do()
 
 
 def _make_folders(standin: Standin) -> None:

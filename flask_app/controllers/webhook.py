@@ -7,16 +7,14 @@ from flask.typing import ResponseReturnValue
 
 from flask_app.config import settings
 from flask_app.models import committing
-from flask_app.sync.hooks import LARGEST_BODY, hook_of, take_hook
+from flask_app.sync.hooks import KEY_HEADER, LARGEST_BODY, WEBHOOK_PATH, hook_of, take_hook
 from flask_app.utils.hooked_sync import sync_hooked_rows_soon
 from flask_app.web.now import now, today
 
 bp = Blueprint("webhook", __name__)
 
-KEY_HEADER = "X-Webhook-Key"
 
-
-@bp.post("/api/dataverse/webhook")
+@bp.post(WEBHOOK_PATH)
 def receive() -> ResponseReturnValue:
     """Queue the row and answer at once; 401 without the key, 400 for what is no hook, 413 if it is too large.
 

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from flask_app.dataverse.contract import TABLE
 from flask_app.dataverse.rows import is_guid
 
+WEBHOOK_PATH, KEY_HEADER = (
+    "/api/dataverse/webhook",
+    "X-Webhook-Key",
+)  # ours: where hooks come in, by which key
 LARGEST_BODY = 256 * 1024  # bytes: Dataverse itself cuts what is larger
 CREATE, UPDATE, DELETE = "Create", "Update", "Delete"
 

@@ -17,7 +17,8 @@ ORGANIZATION_ID = str(uuid.uuid5(_SPACE, "organization"))
 
 @dataclass
 class Access:
-    """`member` of the organization; may `read` and `write` jobs and read the `metadata`.
+    """`member` of the organization; may `read` and `write` jobs, read the `metadata`, and `customize`, which
+    registering webhooks is.
 
     `depth` is how far the rights reach: Basic (own rows), Local, Deep or Global (all); it is only told, never
     applied. `audience` is what the tokens are for, "" for this stand-in. `secured` are the columns with
@@ -28,6 +29,7 @@ class Access:
     read: bool = True
     write: bool = True
     metadata: bool = True
+    customize: bool = True
     depth: str = "Global"
     audience: str = ""
     secured: frozenset[str] = field(default_factory=frozenset)
@@ -38,6 +40,11 @@ class Access:
             raise ApiError(403, "0x80072560", "The user is not a member of the organization.")
         if not allowed:
             raise _missing(privilege + about)
+
+    def check_registration(self, method: str) -> None:
+        """Raise the 403 for who may not do this with service endpoints and steps."""
+        verb = {"GET": "Read", "POST": "Create", "PATCH": "Write"}.get(method, "Delete")
+        self.check(f"prv{verb}", allowed=self.customize or method == "GET", about="ServiceEndpoint")
 
     def granted(self, privilege: str) -> list[Row]:
         """Return the role privileges that give the user this one."""

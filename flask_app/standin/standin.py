@@ -19,6 +19,7 @@ from .faults import Faults
 from .generate import generate as generate_jobs
 from .journal import Journal, Record
 from .limits import Limits
+from .registrations import Registrations
 from .schema import APPROVED, COLUMNS, NEEDED, STATUS, Row, columns_of
 from .server import Server
 from .sharepoint import SharePoint
@@ -104,8 +105,9 @@ class Standin:
         self.faults = Faults(self._expire_tokens, tracking.expire)
         self._control = Control(self._table, self.faults, self.limits, self._journal, self.webhooks)
         self._web_api = web_api.WebApi(
-            self._table, tracking, self.access, self._columns, self.sharepoint, max_page_size=max_page_size
-        )
+            self._table, tracking, self.access, self._columns, self.sharepoint, Registrations(self.webhooks),
+            max_page_size=max_page_size,
+        )  # fmt: skip
 
     def start(self) -> Self:
         """Make the certificate and serve, with a fresh secret unless one was given."""

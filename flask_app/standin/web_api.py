@@ -13,6 +13,7 @@ from .definitions import CRM
 from .delta import ChangeTracking
 from .listing import Listing
 from .query import check_options, context
+from .registrations import ENDPOINTS, SDK_FILTERS, SDK_MESSAGES, STEPS, STEPS_OF_ENDPOINT, Registrations
 from .render import wants
 from .rows import RowOperations
 from .schema import ENTITY_SET, Column
@@ -64,6 +65,7 @@ class WebApi:
         access: Access,
         columns: Mapping[str, Column],
         sharepoint: SharePoint,
+        registrations: Registrations,
         *,
         max_page_size: int,
     ) -> None:
@@ -73,6 +75,7 @@ class WebApi:
         self._routes: list[Route] = [
             *_row_routes(table, tracking, access, max_page_size),
             *((re.compile(pattern), {"GET": answer}) for pattern, answer in _METADATA),
+            *_registration_routes(registrations),
             (re.compile(SITES), {"GET": sharepoint.sites}),
             (re.compile(LOCATIONS), {"GET": sharepoint.locations}),
             (
@@ -131,7 +134,9 @@ class WebApi:
 
     def _check_access(self, request: Request, answer: Answer) -> None:
         access = self._access
-        if request.method in _WRITES:
+        if answer.__module__ == Registrations.__module__:
+            access.check_registration(request.method)
+        elif request.method in _WRITES:
             access.check("prvWrite", allowed=access.write)
         elif answer.__module__ == metadata.__name__:
             access.check("prvRead", allowed=access.metadata, about="Attribute")
@@ -152,6 +157,18 @@ def _row_routes(table: Table, tracking: ChangeTracking, access: Access, max_page
         (re.compile(rf"{ENTITY_SET}/{re.escape(CRM)}UpdateMultiple"), {"POST": bulk.update}),
         (re.compile("BulkDelete"), {"POST": bulk.delete}),
     ]
+
+
+def _registration_routes(registrations: Registrations) -> list[Route]:
+    both, key = f"{ENDPOINTS}|{STEPS}", r"\((?P<key>[^()]*)\)"
+    removal: dict[str, Answer] = {"DELETE": registrations.delete}
+    return [
+        (re.compile(f"(?P<set>{SDK_MESSAGES}|{SDK_FILTERS})"), {"GET": registrations.listed}),
+        (re.compile(f"(?P<set>{both})"), {"GET": registrations.listed, "POST": registrations.create}),
+        (re.compile(rf"(?P<set>{ENDPOINTS}){key}"), {"PATCH": registrations.update, **removal}),
+        (re.compile(rf"(?P<set>{STEPS}){key}"), removal),
+        (re.compile(rf"{ENDPOINTS}{key}/{STEPS_OF_ENDPOINT}"), {"GET": registrations.steps_of}),
+    ]  # fmt: skip
 
 
 def _service_document(request: Request, _match: "re.Match[str]") -> Response:

@@ -33,6 +33,7 @@ class Webhook:
     messages: tuple[str, ...]
     step: str  # the id of its sdkmessageprocessingstep
     attributes: frozenset[str] = frozenset()  # the step's filtering attributes; none: all
+    broken: str = ""  # why no post is even tried
 
     def is_for(self, change: Change) -> bool:
         """Whether the step runs after this change."""
@@ -79,10 +80,13 @@ class Webhooks:
         query: Mapping[str, str] | None = None,
         key: str | None = None,
         attributes: Iterable[str] = (),
+        step: str | None = None,
+        broken: str = "",
     ) -> None:
         """Post to `url` after each of `messages`, with header pairs, query pairs or a WebhookKey (?code=).
 
-        With filtering `attributes` an Update is told only if it wrote one of these columns.
+        With filtering `attributes` an Update is told only if it wrote one of these columns. `step` is the id
+        by which the registration can be forgotten; a `broken` one fails with that text at each post.
         """
         parts, chosen = urlsplit(str(url)), tuple(messages)
         if parts.scheme != "http" or parts.hostname not in LOOPBACK:
@@ -94,10 +98,15 @@ class Webhooks:
         pairs = urlencode(dict(query or {}) if key is None else {"code": key})
         target = f"{parts.path or '/'}?{'&'.join(filter(None, (parts.query, pairs)))}".removesuffix("?")
         shown = {str(name): str(value) for name, value in dict(headers or {}).items()}
-        step, filtering = str(uuid.uuid4()), frozenset(attributes)
-        hook = Webhook(url, parts.hostname, parts.port, target, shown, chosen, step, filtering)
+        number, filtering = step or str(uuid.uuid4()), frozenset(attributes)
+        hook = Webhook(url, parts.hostname, parts.port, target, shown, chosen, number, filtering, broken)
         with self._changed:
             self._hooks.append(hook)
+
+    def forget(self, step: str) -> None:
+        """Forget one registration, if it is there."""
+        with self._changed:
+            self._hooks = [hook for hook in self._hooks if hook.step != step]
 
     def clear(self) -> None:
         """Forget the registrations; what happened before is still posted."""
@@ -162,6 +171,8 @@ class Webhooks:
 
     def _post(self, hook: Webhook, headers: dict[str, str], body: bytes) -> tuple[int, str]:
         """Return the answer's status, or 0 and why there is none."""
+        if hook.broken:
+            return 0, hook.broken
         try:
             with closing(HTTPConnection(hook.host, hook.port, timeout=self.timeout)) as connection:
                 connection.connect()

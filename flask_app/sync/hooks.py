@@ -5,11 +5,11 @@ Everything that a hook says is a hint: what counts is what Dataverse answers whe
 
 from datetime import date, datetime
 
-from flask_app.dataverse.hooks import LARGEST_BODY, Hook, hook_of
+from flask_app.dataverse.hooks import KEY_HEADER, LARGEST_BODY, WEBHOOK_PATH, Hook, hook_of
 from flask_app.models import WriteBack, db
 from flask_app.models.hooked_row import HookCount, HookedRow
 
-__all__ = ["LARGEST_BODY", "Hook", "hook_of", "take_hook"]
+__all__ = ["KEY_HEADER", "LARGEST_BODY", "WEBHOOK_PATH", "Hook", "hook_of", "take_hook"]
 
 
 def take_hook(hook: Hook, *, day: date, at: datetime) -> bool:
