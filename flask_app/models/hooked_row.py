@@ -17,7 +17,8 @@ MOST_AT_ONCE = 200  # rows in one run
 class HookedRow(Base):
     """One row of Dataverse that something has happened to, until a sync has read it.
 
-    `hooks` counts what has come: a sync takes the row away only if no more have come since it looked.
+    `hooks` counts what has come and was not yet counted as read: a sync takes the row away only if no more
+    have come since it looked.
     """
 
     __tablename__ = "hooked_rows"
@@ -39,9 +40,13 @@ class HookedRow(Base):
 
     @classmethod
     def settle(cls, read: Mapping[str, int], *, on: date) -> None:
-        """Take away the rows that were read, unless more has come about them since."""
+        """Take away the rows that were read; of one about which more has come since, that much is left."""
         for row_id, hooks in read.items():
-            db.session.execute(delete(cls).where(cls.row_id == row_id, cls.hooks == hooks))
+            taken = db.session.execute(delete(cls).where(cls.row_id == row_id, cls.hooks == hooks))
+            if not taken.rowcount:  # type: ignore[attr-defined]
+                left = update(cls).where(cls.row_id == row_id, cls.hooks > hooks)
+                quiet = {"synchronize_session": False}
+                db.session.execute(left.values(hooks=cls.hooks - hooks), execution_options=quiet)
         HookCount.add(on, joined=sum(read.values()) - len(read))
 
     @classmethod

@@ -24,6 +24,7 @@ from flask_app.sync.folders import FOLDERS, refresh_folders
 from flask_app.sync.health import CHECK_MINUTES, DAILY_SYNC, daily_is_near, daily_try
 from flask_app.sync.hours_out import send_owed_hours
 from flask_app.sync.phases_out import send_phases
+from flask_app.sync.pruning import PRUNING, prune
 from flask_app.timeclock.clock_out import CLOCK_OUT, Outcome, clock_out, due_ends, last_due
 from flask_app.upkeep.task_lines import TaskLine
 from flask_app.utils.hooked_sync import automated_hooks
@@ -123,6 +124,11 @@ def automated_job_sync(app: Flask) -> None:
             claim = TaskRun.claim(DAILY_SYNC, due_at=due_at, now=now, until=retry_until)
             _carry_out(claim, lambda: sync_unattended("schedule"))
             _read_folders(due_at, retry_until)
+            _carry_out(TaskRun.claim(PRUNING, due_at=due_at, now=utc_now()), _prune)
+
+
+def _prune() -> Ended:
+    return Ended(f"Old lines forgotten: {prune(now=utc_now()):,}.")
 
 
 def _read_folders(due_at: datetime, retry_until: datetime) -> None:

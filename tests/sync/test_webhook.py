@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 
 from flask_app.clock import utc_now
 from flask_app.dataverse.table import READ
-from flask_app.models import HookCount, HookedRow, Job, SyncRun, User, committing, db
+from flask_app.models import HookCount, HookedRow, Job, SyncRun, User, db
 from flask_app.models.sync_run import SUCCEEDED, WEBHOOK
 from flask_app.standin import Standin
 from flask_app.standin.access import USER_ID
@@ -233,26 +233,30 @@ def test_a_row_that_is_nothing_to_us_changes_nothing(app: Flask, standin: Standi
 
 
 @pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)  # SQLite's one writer lets nothing in
-def test_a_hook_that_comes_while_its_row_is_read_is_not_forgotten(
+def test_hooks_that_come_while_their_row_is_read_are_not_forgotten_nor_counted_twice(
     app: Flask, standin: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = standin.add(imi_imnumber="4512")
     sync(app)
     post(app, body(row))
-    settle = HookedRow.settle
+    post(app, body(row))
+    settle, late = HookedRow.settle, [row, row, row]
 
     def meanwhile(read: Any, **named: Any) -> None:
-        with app.app_context():
-            row_count = select(HookedRow.hooks)
-            if db.session.scalar(row_count) == 1:
-                committing(lambda: HookedRow.note(row, at=utc_now()))
+        while late:
+            post(app, body(late.pop()))
         settle(read, **named)
 
     monkeypatch.setattr(HookedRow, "settle", meanwhile)
     monkeypatch.setattr("flask_app.utils.hooked_sync._MOST_RUNS", 1)
     automated_hooks(app)
 
-    assert waiting(app) == {row: 2}
+    assert waiting(app) == {row: 3}
+    automated_hooks(app)
+    assert waiting(app) == {}
+    with app.app_context():
+        [count] = db.session.scalars(select(HookCount))
+        assert (count.received, count.joined) == (5, 3)  # five hooks, two readings
 
 
 def test_an_outage_keeps_the_rows_for_later(app: Flask, standin: Standin) -> None:

@@ -62,7 +62,8 @@ def at_work() -> list[Thread]:
 
 def tasks(app: Flask) -> list[TaskRun]:
     with app.app_context():
-        return list(db.session.scalars(select(TaskRun).order_by(TaskRun.due_at)))
+        daily = select(TaskRun).where(TaskRun.task == DAILY_SYNC).order_by(TaskRun.due_at)
+        return list(db.session.scalars(daily))
 
 
 # --- when
