@@ -1,18 +1,15 @@
-"""The Dataverse Web API over HTTPS: tokens, pages, retries, errors grouped by remedy. Nothing about jobs."""
+"""The Dataverse Web API: rows page by page, single records, changes, definitions. Nothing about jobs."""
 
 import json
-import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from types import TracebackType
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import requests
 
 from flask_app.clock import monotonic
-from flask_app.dataverse.addresses import https_origin, plain_name, query_of
-from flask_app.dataverse.answers import Answer, error_for, scrubber
+from flask_app.dataverse.addresses import plain_name, query_of
+from flask_app.dataverse.answers import Answer, error_for
 from flask_app.dataverse.batch import Part, read, written
 from flask_app.dataverse.errors import (
     DataverseClientError,
@@ -21,9 +18,9 @@ from flask_app.dataverse.errors import (
     DataverseRefused,
     DataverseUnavailable,
 )
-from flask_app.dataverse.retries import Call, CallStatistics, Retrier, RetryPolicy
-from flask_app.dataverse.tokens import TokenSource
-from flask_app.dataverse.transport import Deadline, Transport, origin_of
+from flask_app.dataverse.retries import Call, CallStatistics
+from flask_app.dataverse.transport import origin_of
+from flask_app.dataverse.web_api import Row, WebApi, unreadable
 
 __all__ = [
     "CallStatistics",
@@ -35,8 +32,6 @@ __all__ = [
     "DataverseUnavailable",
     "Row",
 ]
-
-Row = dict[str, Any]
 
 
 class Query(TypedDict, total=False):
@@ -55,68 +50,8 @@ PAGE_SIZE = 5000  # rows; Dataverse's own maximum
 _NO_SUCH_RECORD = "0x80040217"
 
 
-class DataverseClient:
-    """One Dataverse environment. Safe to use from several threads; nothing is sent before the first call.
-
-    `timeout_seconds` bounds each silence of the server, `deadline_seconds` a whole call with its token,
-    retries, waits and pages (not the caller's own work between two pages). `max_wait_seconds` is the longest
-    wait between two attempts: a server that asks for more ends the call. `ca_bundle` replaces the usual
-    certificate authorities. Name look-ups are the operating system's and keep its own time limit.
-    """
-
-    def __init__(
-        self,
-        base_url: str,
-        tenant_id: str,
-        client_id: str,
-        client_secret: str,
-        scope: str | None = None,
-        *,
-        authority: str = "https://login.microsoftonline.com",
-        api_version: str = "v9.2",
-        timeout_seconds: float = 30,
-        ca_bundle: str | None = None,
-        deadline_seconds: float = 600,
-        max_wait_seconds: float = 60,
-        max_attempts: int = 5,
-        max_page_bytes: int = 64 << 20,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        if not (tenant_id and client_id and client_secret):
-            raise DataverseRefused("Dataverse needs a tenant id, a client id and a client secret.")
-        self.base_url = https_origin(base_url)
-        self._api = f"{self.base_url}/api/data/{api_version}"
-        self._deadline_seconds = deadline_seconds
-        self._scrub = scrubber(client_secret)
-        self._transport = Transport(
-            timeout_seconds=timeout_seconds, ca_bundle=ca_bundle, max_body_bytes=max_page_bytes
-        )
-        self._retrier = Retrier(
-            self._transport, RetryPolicy(max_attempts, max_wait_seconds, sleep), self._scrub
-        )
-        self._tokens = TokenSource(
-            authority=f"{https_origin(authority)}/{tenant_id}",
-            client_id=client_id,
-            client_secret=client_secret,
-            scope=scope or f"{self.base_url}/.default",
-            retrier=self._retrier,
-            scrub=self._scrub,
-        )
-
-    def __repr__(self) -> str:
-        return f"DataverseClient({self.base_url!r})"  # and nothing that is secret
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the pooled connections."""
-        self._transport.close()
+class DataverseClient(WebApi):
+    """What can be asked of one Dataverse environment, and changed in it."""
 
     def list_records(self, entity_set: str, **query: Unpack[Query]) -> list[Row]:
         """Return every row of every page, or raise: an outage is never an empty list."""
@@ -270,17 +205,11 @@ class DataverseClient:
         answer = self._answer(request, self._call(statistics))
         answers = read(answer) if answer.status == 200 else None
         if answers is None or len(answers) != len(changes):
-            raise error_for(answer, self._scrub) if answer.status != 200 else _unreadable(answer, "no batch")
+            raise error_for(answer, self._scrub) if answer.status != 200 else unreadable(answer, "no batch")
         return {
             record_id: None if 200 <= one.status < 300 else error_for(one, self._scrub)
             for record_id, one in zip(changes, answers, strict=True)
         }
-
-    def _done(self, request: requests.Request, statistics: CallStatistics | None = None) -> None:
-        """Send what changes something; raise unless Dataverse says that it is done."""
-        answer = self._answer(request, self._call(statistics))
-        if not 200 <= answer.status < 300:
-            raise error_for(answer, self._scrub)
 
     def _pages(self, address: str, top: int | None, statistics: CallStatistics) -> Iterator[list[Row]]:
         call = self._call(statistics)
@@ -306,9 +235,9 @@ class DataverseClient:
         content = self._object(answer)
         rows, link = content.get("value"), content.get("@odata.nextLink", "")
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise _unreadable(answer, "a page without a list of rows")
+            raise unreadable(answer, "a page without a list of rows")
         if not isinstance(link, str):
-            raise _unreadable(answer, "a link to the next page that is no text")
+            raise unreadable(answer, "a link to the next page that is no text")
         return rows, link
 
     def _check_next(self, link: str, seen: set[str]) -> None:
@@ -319,51 +248,6 @@ class DataverseClient:
             raise DataverseProtocolError("Dataverse's pages go round in a circle.")
         seen.add(link)
 
-    def _object(self, answer: Answer) -> Row:
-        if answer.status != 200:
-            raise error_for(answer, self._scrub)
-        content = answer.json_object()
-        if content is None:
-            html = "html" in answer.headers.get("Content-Type", "").lower()
-            what = "a web page instead of rows" if html else "something that is not whole JSON"
-            raise _unreadable(answer, what)
-        return content
-
-    def _answer(self, request: requests.Request, call: Call) -> Answer:
-        """Return the answer to an authorized request; a token that is not accepted is renewed once."""
-        token = self._tokens.token(call)
-        answer = self._retrier.answer(_authorized(request, token), call)
-        if answer.status == 401:
-            token = self._tokens.token(call, rejected=token)
-            answer = self._retrier.answer(_authorized(request, token), call)
-        return answer
-
-    def _call(self, statistics: CallStatistics | None = None) -> Call:
-        statistics = statistics or CallStatistics()
-        return Call(Deadline(self._deadline_seconds, within=statistics.deadline), statistics)
-
-    def _address(self, entity_set: str, record_id: str | None = None) -> str:
-        key = "" if record_id is None else f"({uuid.UUID(record_id)})"
-        return f"{self._api}/{plain_name(entity_set)}{key}"
-
-    def _request(self, method: str, address: str, headers: Mapping[str, str]) -> requests.Request:
-        common = {
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip, deflate",  # a page is some megabytes of very repetitive text
-            "OData-Version": "4.0",
-            "OData-MaxVersion": "4.0",
-            "User-Agent": "island-time",
-            "x-ms-client-request-id": str(uuid.uuid4()),
-        }
-        return requests.Request(method, address, headers={**common, **headers})
-
-
-def _authorized(request: requests.Request, token: str) -> requests.PreparedRequest:
-    request.headers["Authorization"] = f"Bearer {token}"
-    prepared = request.prepare()
-    prepared.url = request.url  # as Dataverse wrote it: a next link must not be quoted again
-    return prepared
-
 
 def _annotations() -> str:
     return f'odata.include-annotations="{FORMATTED}"'
@@ -372,8 +256,3 @@ def _annotations() -> str:
 def _is_no_such_record(answer: Answer) -> bool:
     problem = (answer.json_object() or {}).get("error") if answer.status == 404 else None
     return isinstance(problem, dict) and problem.get("code") in (_NO_SUCH_RECORD, "")
-
-
-def _unreadable(answer: Answer, what: str) -> DataverseProtocolError:
-    sentence = f"{answer.host} answered with {what}."
-    return DataverseProtocolError(sentence, status=answer.status, request_id=answer.request_id)
