@@ -140,7 +140,7 @@ def check_dataverse() -> None:
         steps.append(_say(step))
     if check.would_work(steps):
         _need_tables()
-        steps.append(_say(check.board_step()))
+        steps.append(_say(check.board_step(now=utc_now())))
     if not check.would_work(steps):
         raise click.ClickException("A sync would not work like this.")
     click.echo("A sync would work.")

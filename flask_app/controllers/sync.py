@@ -86,7 +86,7 @@ def check() -> ResponseReturnValue:
     """Go the way to Dataverse step by step, and change nothing."""
     steps = list(steps_to_dataverse(today=today()))
     if would_work(steps):
-        steps.append(board_step())
+        steps.append(board_step(now=now()))
     return render_template("sync/check.html", steps=steps, works=would_work(steps))
 
 

@@ -77,6 +77,12 @@ class SyncHold(Base):
         return db.session.scalar(select(func.max(cls.run_id)).where(cls.state == OPEN))
 
     @classmethod
+    def last_confirmed(cls) -> dict[str, Self]:
+        """Map each kind to what an admin has confirmed last, be it applied by now or not."""
+        query = select(cls).where(cls.state.in_((CONFIRMED, APPLIED))).order_by(cls.id)
+        return {hold.kind: hold for hold in db.session.scalars(query)}
+
+    @classmethod
     def of_run(cls, run_id: int) -> Sequence[Self]:
         """Return what this run held back."""
         query = select(cls).where(cls.first_run_id <= run_id, cls.run_id >= run_id).order_by(cls.id)

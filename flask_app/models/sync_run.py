@@ -228,6 +228,12 @@ class SyncChange(Base):
     old: Mapped[str] = mapped_column("old_value", Text)
     new: Mapped[str] = mapped_column("new_value", Text)
 
+    @classmethod
+    def by_hooks(cls, *, since: datetime) -> Sequence[Self]:
+        """Return what webhooks' runs since then have changed."""
+        runs = select(SyncRun.id).where(SyncRun.trigger == WEBHOOK, SyncRun.started_at >= since)
+        return db.session.scalars(select(cls).where(cls.run_id.in_(runs))).all()
+
 
 class Leftover(Base):
     """An approved row of Dataverse that could not become a job: every sync looks at it again."""

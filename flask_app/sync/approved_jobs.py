@@ -146,7 +146,7 @@ def rehearse() -> Plan:
     except DataverseClientError as error:
         raise SyncFailed(str(error)) from None
     try:
-        return plan_for(news)
+        return plan_for(news, now=utc_now())
     finally:
         db.session.rollback()
 
@@ -223,7 +223,8 @@ def _last_watermark() -> datetime | None:
 
 def _apply(run: Running, news: ChangeSet) -> SyncResult:
     """Change the board and end the run, both or neither."""
-    now, plan, last = utc_now(), plan_for(news), SyncRun.last_success()
+    now, last = utc_now(), SyncRun.last_success()
+    plan = plan_for(news, now=now)
     plan.carry_out(run.row.id, at=now)
     if news.hooks:
         HookedRow.settle(news.hooks, on=now.astimezone(settings().shop_timezone).date())

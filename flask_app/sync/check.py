@@ -1,7 +1,7 @@
 """Whether a sync would work: the way to Dataverse, step by step, and what would come of it."""
 
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import date, datetime
 
 from flask_app.config import settings
 from flask_app.dataverse.diagnosis import diagnose
@@ -36,7 +36,7 @@ def would_work(steps: Iterable[Step]) -> bool:
     return all(step.outcome != FAILED for step in steps)
 
 
-def board_step() -> Step:
+def board_step(*, now: datetime) -> Step:
     """Read everything and set it against the board, as a sync would: how many would be new."""
     config = settings()
     if config.dataverse is None:
@@ -49,13 +49,13 @@ def board_step() -> Step:
     except DataverseClientError as error:
         return Step("Board", FAILED, str(error))
     try:
-        return Step("Board", WARNING if news.warnings else OK, _told(news))
+        return Step("Board", WARNING if news.warnings else OK, _told(news, now))
     finally:
         db.session.rollback()
 
 
-def _told(news: ChangeSet) -> str:
-    plan = plan_for(news)
+def _told(news: ChangeSet, now: datetime) -> str:
+    plan = plan_for(news, now=now)
     told = [f"Approved rows: {len(news.approved):,}.", f"New jobs among them: {len(plan.new):,}."]
     if plan.skipped:
         told.append(f"Rows that can't be taken: {len(plan.skipped):,}; a sync says why.")

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from flask_app.dataverse.service import DataverseJob, InvalidRow, is_guid
 from flask_app.im_number import im_key, order_of
-from flask_app.models.sync_hold import DISMISSED, OPEN, SyncHold, in_words
+from flask_app.models.job import APPROVED
+from flask_app.models.sync_hold import DISMISSED, GONE, OPEN, SyncHold, in_words
 from flask_app.models.sync_run import Leftover, SyncChange, SyncSkip, write_ledger
 from flask_app.sync.decision import Change, Decision, decide, values_of
 from flask_app.sync.following import (
@@ -17,7 +18,7 @@ from flask_app.sync.following import (
     states,
     update_jobs,
 )
-from flask_app.sync.holding import Held, Holding, Standing, hold_back
+from flask_app.sync.holding import BLANK, TOGETHER, Held, Holding, Standing, hold_back
 from flask_app.sync.reading import ChangeSet, Snapshot
 
 _MOST_KEPT = 2000  # rows of the ledger per run and kind; the counts are always of all
@@ -121,13 +122,13 @@ class Plan:
         return "Dataverse has no approved jobs."
 
 
-def plan_for(news: ChangeSet) -> Plan:
+def plan_for(news: ChangeSet, *, now: datetime) -> Plan:
     """Set the news against the board as it is in this transaction, and decide."""
     stored = {leftover.dataverse_id: leftover for leftover in Leftover.everything()}
     rows = {**_another_look(stored, news), **news.rows}
     keys = sorted({im_key(row.im_number) for row in rows.values()})
     decision = decide(rows.values(), news.gone, states(sorted(rows.keys() | news.gone.keys()), keys))
-    holding = _hold_back(decision, news)
+    holding = _hold_back(decision, news, now)
     left_out = [InvalidRow(row.dataverse_id, row.im_number, reason) for row, reason in decision.left_out]
     unusable = [*news.dirty, *left_out]
     leftovers = {row.dataverse_id: _as_leftover(row, rows) for row in unusable if is_guid(row.dataverse_id)}
@@ -146,14 +147,31 @@ def plan_for(news: ChangeSet) -> Plan:
     )
 
 
-def _hold_back(decision: Decision, news: ChangeSet) -> Holding:
+def _hold_back(decision: Decision, news: ChangeSet, now: datetime) -> Holding:
     """Take out of the decision what is too much to be believed."""
     standing = {
         hold.kind: Standing(hold.state, frozenset(hold.job_ids)) for hold in SyncHold.current(locked=True)
     }
     if not (decision.gone or decision.changes or standing):
         return Holding()
-    return hold_back(decision, followed=followed(), empty=set(news.empty), standing=standing)
+    hooked = _told_by_hooks(now) if decision.gone or decision.changes else {}
+    return hold_back(decision, followed=followed(), empty=set(news.empty), standing=standing, hooked=hooked)
+
+
+def _told_by_hooks(now: datetime) -> dict[str, int]:
+    """Return of how many jobs hooks have told of late what may be too much together, by kind.
+
+    What an admin has confirmed does not count, nor what was before it.
+    """
+    jobs: dict[str, set[int]] = {}
+    confirmed = SyncHold.last_confirmed()
+    for change in SyncChange.by_hooks(since=now - TOGETHER):
+        kind = GONE if change.field == "upstream_state" else change.field
+        hold = confirmed.get(kind)
+        is_loss = change.new == BLANK.get(kind) or (kind == GONE and change.new != APPROVED)
+        if is_loss and not (hold and (change.run_id <= hold.run_id or change.job_id in hold.job_ids)):
+            jobs.setdefault(kind, set()).add(change.job_id)
+    return {kind: len(some) for kind, some in jobs.items()}
 
 
 def _another_look(stored: Mapping[str, Leftover], news: ChangeSet) -> dict[str, DataverseJob]:
@@ -203,6 +221,8 @@ def _told(held: Held) -> str:
     says = in_words(held.kind, len(held.job_ids), held.out_of)
     if held.state == DISMISSED:
         return f"{says} An admin has dismissed that: they stay as they are."
+    if held.hooked:
+        says += f" Webhooks have told the same of others within the last hour: {held.hooked:,}."
     return f"{says} That is too much to be believed: nothing of it was done. An admin has to look at it."
 
 

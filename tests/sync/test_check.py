@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from flask_app.clock import utc_now
 from flask_app.dataverse.errors import DataverseUnavailable
 from flask_app.dataverse.retries import Retrier
 from flask_app.models import Job, SyncRun, db
@@ -267,7 +268,7 @@ def test_the_board_step_tells_how_many_would_be_new_and_changes_nothing(app: Fla
     standin.add(imi_imnumber=None)
     standin.requests.clear()
     with app.app_context():
-        steps_taken = [*check(today=TODAY), board_step()]
+        steps_taken = [*check(today=TODAY), board_step(now=utc_now())]
         assert (db.session.query(Job).count(), db.session.query(SyncRun).count()) == (1, 1)
     assert would_work(steps_taken)
     said = "Approved rows: 3. New jobs among them: 1. Rows that can't be taken: 1; a sync says why."

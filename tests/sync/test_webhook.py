@@ -8,6 +8,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -15,7 +16,8 @@ from werkzeug.serving import make_server
 
 from flask_app.clock import utc_now
 from flask_app.dataverse.table import READ
-from flask_app.models import HookCount, HookedRow, Job, SyncRun, User, db
+from flask_app.models import HookCount, HookedRow, Job, SyncHold, SyncRun, User, committing, db
+from flask_app.models.sync_hold import CONFIRMED
 from flask_app.models.sync_run import SUCCEEDED, WEBHOOK
 from flask_app.standin import Standin
 from flask_app.standin.access import USER_ID
@@ -366,3 +368,70 @@ def test_a_change_in_dataverse_is_on_the_board_a_moment_later(
     until(lambda: waiting(app) == {})
     assert [delivery.status for delivery in standin.webhooks.deliveries] == [200]
     until(lambda: not [run for run in runs(app) if run.is_running])
+
+
+def told_one_by_one(app: Flask, rows: list[str]) -> None:
+    """Let a hook come about each row, each read before the next one comes."""
+    for row in rows:
+        post(app, body(row))
+        automated_hooks(app)
+
+
+@pytest.fixture
+def board(app: Flask, standin: Standin) -> list[str]:
+    """The rows of 40 jobs that came from Dataverse."""
+    rows = [standin.add(imi_imnumber=f"N{n}", imi_gc="Suffolk") for n in range(40)]
+    sync(app)
+    return rows
+
+
+def lost(app: Flask) -> int:
+    with app.app_context():
+        return len(Job.gone_but_active())
+
+
+def test_a_mass_change_that_hooks_tell_one_by_one_is_held_back_as_well(
+    app: Flask, standin: Standin, board: list[str], cast: Cast
+) -> None:
+    for row in board[:30]:
+        standin.change(row, imi_submittalstatus=826130000)
+        told_one_by_one(app, [row])
+
+    assert lost(app) == 9  # the tenth is one of ten, which is more than a fifth
+    with app.app_context():
+        [hold] = SyncHold.current()
+        assert (hold.kind, hold.state, len(hold.job_ids)) == ("gone", "open", 21)
+    assert "Webhooks have told the same of others within the last hour: 9." in runs(app)[0].message
+    assert sync(app).held == 21
+
+    with app.app_context():
+        [hold], grace = SyncHold.current(), db.session.get_one(User, cast.grace)
+        committing(lambda: hold.decide(CONFIRMED, by=grace, at=utc_now()))
+    assert sync(app).gone == 21
+    standin.change(board[30], imi_submittalstatus=826130000)
+    told_one_by_one(app, [board[30]])
+    assert lost(app) == 31
+
+
+def test_contractors_that_go_blank_one_by_one_are_held_back_as_well(
+    app: Flask, standin: Standin, board: list[str]
+) -> None:
+    for row in board[:20]:
+        standin.change(row, imi_gc=None)
+        told_one_by_one(app, [row])
+
+    with app.app_context():
+        blank = db.session.scalars(select(Job.im_number).where(Job.general_contractor != "Suffolk")).all()
+    assert len(blank) == 9
+
+
+def test_what_hooks_told_an_hour_ago_is_no_mass_change_any_more(
+    app: Flask, standin: Standin, board: list[str]
+) -> None:
+    for count, hours in ((9, 3), (9, 0)):
+        with time_machine.travel(utc_now() - timedelta(hours=hours), tick=False):
+            for row in board[9 - 3 * hours :][:count]:
+                standin.change(row, imi_submittalstatus=826130000)
+                told_one_by_one(app, [row])
+
+    assert lost(app) == 18
