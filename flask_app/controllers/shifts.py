@@ -11,7 +11,7 @@ from flask_app.controllers.jobs import job_page
 from flask_app.models import Correction, Shift, User, committing
 from flask_app.models.errors import RuleViolation
 from flask_app.reporting.hours import timesheet_of
-from flask_app.reporting.timesheet import Timesheet
+from flask_app.reporting.timesheet import Timesheet, Week
 from flask_app.timeclock import ledger
 from flask_app.timeclock.clock_out import unconfirmed
 from flask_app.web import undo
@@ -26,16 +26,18 @@ from flask_app.web.access import (
     user_or_404,
 )
 from flask_app.web.drafts import draws_again
+from flask_app.web.edits import edits_of
 from flask_app.web.now import now, today
 from flask_app.web.parse import row_id, shop_day
-from flask_app.web.presenting import punch_rules, time_rules
+from flask_app.web.presenting import clock_rules, punch_rules, time_rules
 from flask_app.web.punch_words import punched_in, punched_out
 from flask_app.web.shift_forms import PunchForm
 from flask_app.words import _
 
 bp = Blueprint("shifts", __name__)
 
-PERIOD = timedelta(weeks=4)
+WEEK = timedelta(weeks=1)
+EARLIEST = date(2000, 1, 1)  # what a date in an address may be: web/parse.py
 
 
 @bp.get("/add/shift/<int:job_id>")
@@ -116,24 +118,32 @@ def write_note(shift_id: int) -> ResponseReturnValue:
 @bp.get("/my/hours")
 @login_required
 def hours() -> ResponseReturnValue:
-    this_day = today()
-    this_week = week_start(this_day)
-    last = min(_date("to") or this_week + timedelta(days=6), this_week + timedelta(days=6))
-    first = week_start(last) + timedelta(weeks=1) - PERIOD
-    sheet = _timesheet(first, week_start(last) + timedelta(days=6))
-    current = sheet if last >= this_day else _timesheet(this_week, this_day)
-    asked = Correction.of(current_user())
+    """One week, the present one unless `to` names a day of another, under the sums of this week and month."""
+    this_day, asked = today(), Correction.of(current_user())
+    this_week, month = week_start(this_day), this_day.replace(day=1)
+    first = min(week_start(_date("to") or this_day), this_week)
+    last = first + WEEK - timedelta(days=1)
+    recent = _timesheet(min(month, this_week), this_day)
+    is_recent = first >= min(month, this_week)
+    sheet = recent if is_recent else _timesheet(first, last)
+    requests = [one for one in asked if one.is_waiting]
+    asked_days = {clock_rules().day_of(one.began_at) for one in requests}
+    worked = {day.date for day in sheet.days}
+    shown = sorted(day for day in worked | asked_days if first <= day <= last)
+    week = Week(first, [sheet.on(day) for day in shown])
     return render_template(
         "shifts/hours.html",
-        timesheet=sheet,
-        first=first,
-        last=min(last, this_day),
-        earlier=url_for("shifts.hours", to=(first - timedelta(days=1)).isoformat()),
-        later=url_for("shifts.hours", to=(last + PERIOD).isoformat()) if last < this_day else None,
-        this_week=next((week for week in current.weeks if week.start == this_week), None),
-        this_day=current.on(this_day),
+        week=week,
+        last=last,
+        month=recent.since(month),
+        this_week=recent.since(this_week),
+        this_day=recent.on(this_day),
+        earlier=url_for("shifts.hours", to=(first - WEEK).isoformat()) if first > EARLIEST else None,
+        later=url_for("shifts.hours", to=(first + WEEK).isoformat()) if first < this_week else None,
         asked=asked,
+        asked_days=asked_days,
         by_shift=Correction.by_shift(asked),
+        edits=edits_of(line.shift for day in week.days for line in day.lines),
         unconfirmed=unconfirmed(current_user()),
         now_minus=now() - settings().longest_shift,
     )

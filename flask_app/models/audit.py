@@ -112,6 +112,14 @@ class Audit(Base):
         return db.session.scalars(query.options(*cls._people()).order_by(cls.id.desc())).all()
 
     @classmethod
+    def of_shifts(cls, ids: Sequence[int]) -> Sequence[Self]:
+        """What was changed of these shifts but for ordinary punches, with who did it, earliest first."""
+        if not ids:
+            return ()
+        query = select(cls).where(cls.entity == SHIFT, cls.entity_id.in_(ids), cls.is_punch.is_(False))
+        return db.session.scalars(query.options(joinedload(cls.by)).order_by(cls.id)).all()
+
+    @classmethod
     def search(cls, wanted: Wanted, *, limit: int) -> Sequence[Self]:
         """The changes that are wanted with their people, latest first."""
         query = select(cls).options(*cls._people()).order_by(cls.id.desc()).limit(limit)

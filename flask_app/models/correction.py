@@ -59,6 +59,15 @@ class Correction(Base):
     old_job: Mapped[Job | None] = relationship(foreign_keys=[old_job_id])
     new_job: Mapped[Job | None] = relationship(foreign_keys=[new_job_id])
 
+    @property
+    def is_waiting(self) -> bool:
+        return self.state == WAITING
+
+    @property
+    def began_at(self) -> datetime:
+        """When the shift began that this is about, or the missing one should have."""
+        return self.old_started_at or self.new_started_at or self.asked_at
+
     @classmethod
     def waiting(cls) -> Sequence[Self]:
         """What waits for an answer, oldest first."""

@@ -145,7 +145,7 @@ class Day(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Week(Generic[S]):
-    """The worked days of the week that begins on Monday `start`."""
+    """The worked days of the week that begins on Monday `start`, or of a longer while from `start` on."""
 
     start: date
     days: Sequence[Day[S]]
@@ -211,6 +211,10 @@ class Timesheet(Generic[S]):
     def weeks(self) -> list[Week[S]]:
         grouped = groupby(self.days, key=lambda day: week_start(day.date))
         return [Week(start, tuple(days)) for start, days in grouped]
+
+    def since(self, first: date) -> Week[S]:
+        """Return the days from `first` on with their sums."""
+        return Week(first, [day for day in self.days if day.date >= first])
 
     def on(self, day: date) -> Day[S]:
         """Return that day, without shifts if nobody worked."""

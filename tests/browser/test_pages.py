@@ -4,13 +4,14 @@ import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import expect
 from sqlalchemy import select
 
-from flask_app.clock import utc_now
+from flask_app.clock import day_of, utc_now, week_start
 from flask_app.models import Holiday, Job, Shift, SyncRun, TimeRule, User, committing, db
 from flask_app.models.sync_run import LEASE, SyncChange, SyncSkip, write_ledger
 from flask_app.timeclock import ledger
@@ -197,17 +198,17 @@ def test_meal_and_paid_grow_by_the_meal_rule(app, open_browser, cast, add_job):
     job = add_job("4512")
     with app.app_context():
         committing(lambda: TimeRule.begin(30, 240))
-        punch_in(db.session.get_one(User, cast.ana), db.session.get_one(Job, job), utc_now())
+        start = utc_now() - timedelta(hours=4, minutes=10)
+        punch_in(db.session.get_one(User, cast.ana), db.session.get_one(Job, job), start)
+        first_of_week = week_start(day_of(start, ZoneInfo("America/New_York")))
     page = open_browser()
     page.clock.install()
     log_in(page, "ana")
-    page.goto("/my/hours")
-    today = page.locator(".stats .card").first
-    expect(today).to_contain_text(re.compile(r"0:0\d h\s*0:0\d paid \(0:00 meal\)"))
-    page.clock.fast_forward("04:10:00")
-    expect(today).to_contain_text(re.compile(r"4:1\d h\s*4:00 paid \(0:1\d meal\)"))
+    page.goto(f"/my/hours?to={first_of_week}")
+    total = page.locator("li", has=page.get_by_text("Total", exact=True))
+    expect(total).to_contain_text(re.compile(r"4:1\d\s*4:00 paid \(0:1\d meal\)"))
     page.clock.fast_forward("01:00:00")
-    expect(today).to_contain_text(re.compile(r"5:1\d h\s*4:4\d paid \(0:30 meal\)"))
+    expect(total).to_contain_text(re.compile(r"5:1\d\s*4:4\d paid \(0:30 meal\)"))
 
 
 def test_a_search_that_fails_says_so_and_keeps_the_list(open_browser, busy_shop):

@@ -329,3 +329,23 @@ def test_an_admins_deletion_of_the_own_shift_waits_in_the_queue(app, cast, add_j
     answer = grace.post(re.search(r'action="([^"]*/approve)"', queue)[1], follow_redirects=True)
     assert "Approved by Grace" in words(answer.text)
     assert grace.get(f"/edit/shift/{shift}").status_code == 404
+
+
+def test_an_edited_shift_tells_its_person_who_changed_what_when_and_why(app, log_in, cast, assumed):
+    grace = log_in("grace")
+    form = {"end_day": "2026-11-23", "end_time": "16:10", "reason": "forgot to punch out"}
+    grace.post(f"/update/shift/{assumed}", data=form)
+    page = words(log_in("ana").get("/my/hours").text)
+    assert (
+        "Edited Grace Whitfield changed this on Mon Nov 23 at 6:30 PM: out 3:30 PM → 4:10 PM. "
+        "Reason: forgot to punch out"
+    ) in page
+
+
+def test_an_approved_request_is_told_as_one_in_the_persons_language(app, log_in, cast, assumed):
+    ask(log_in("ana"), assumed, end_time="16:10")
+    log_in("grace").post(f"/admin/corrections/{only_correction(app).id}/approve")
+    with app.app_context():
+        committing(lambda: setattr(db.session.get_one(User, cast.ana), "language", "es"))
+    page = words(log_in("ana").get("/my/hours").text)
+    assert "aprobó tu solicitud el lun 23 nov a las 6:30 PM: " in page
