@@ -120,7 +120,7 @@ def test_the_sums_are_those_of_what_is_above_them(app, ana, cast, add_job):
         work(app, cast.ana, job_id, start, minutes)
     page = hours(ana, "?to=2026-11-20")
     days = re.findall(r'<summary class="split">.*?<span class="num">(\d+:\d\d)</span></summary>', page)
-    total = re.search(r'<strong>Total</strong> <span class="num">(\d+:\d\d)</span>', page)[1]
+    total = re.search(r'<strong class="num">Total</strong> <span class="num">(\d+:\d\d)</span>', page)[1]
     assert days == ["1:33", "8:07", "0:03"]
     assert total == "9:43"
 
