@@ -132,10 +132,19 @@ def retold(text: str) -> str:
     """
     if language() == ENGLISH or not text:
         return text
-    if (told := _retold_sentence(text)) is not None:
-        return told
-    parts = re.split(r"(?<=[.!?]) (?=[A-Z0-9])", text)
-    return " ".join(_retold_sentence(part) or part for part in parts)
+    if (whole := translated(text)) != text:
+        return whole
+    parts, told = _SENTENCE_ENDS.split(text), []
+    while parts:
+        # The fewest sentences that are known together: a placeholder must not swallow the next sentence.
+        for count in range(1, min(len(parts), _TOGETHER) + 1):
+            if (said := _retold_sentence(" ".join(parts[:count]))) is not None:
+                break
+        else:
+            count, said = 1, parts[0]
+        told.append(said)
+        del parts[:count]
+    return " ".join(told)
 
 
 def _retold_sentence(text: str) -> str | None:
@@ -168,6 +177,8 @@ def _patterns(code: str) -> list[tuple[re.Pattern[str], str]]:
 
 
 _PLACE = re.compile(r"%\((\w+)\)s")
+_SENTENCE_ENDS = re.compile(r"(?<=[.!?]) (?=\S)")
+_TOGETHER = 3  # sentences in one message, at most
 _OWN_LETTERS = 10  # fewer are no sentence that could be known again
 
 

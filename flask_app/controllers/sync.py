@@ -23,7 +23,7 @@ from flask_app.sync.running import RUN_SECONDS
 from flask_app.utils.background_sync import sync_in_background
 from flask_app.web.access import admin_required, current_user, prefers_json, run_or_404, wants_json
 from flask_app.web.now import now, today
-from flask_app.words import _
+from flask_app.words import _, retold
 
 bp = Blueprint("sync", __name__)
 
@@ -75,7 +75,7 @@ def rehearsal() -> ResponseReturnValue:
     try:
         plan = rehearse()
     except (SyncFailed, SyncNotConfigured) as reason:
-        flash(str(reason), "error")
+        flash(retold(str(reason)), "error")
         return redirect(url_for("sync.index"))
     return render_template("sync/rehearsal.html", plan=plan)
 
@@ -102,9 +102,9 @@ def process() -> ResponseReturnValue:
     try:
         background = sync_in_background(trigger="button", user_id=current_user().id)
     except SyncRunning as running:
-        return _answer(409, {"outcome": RUNNING, "message": str(running), **_where(running.run_id)})
+        return _answer(409, {"outcome": RUNNING, "message": retold(str(running)), **_where(running.run_id)})
     except SyncNotConfigured as missing:
-        return _answer(503, {"outcome": "not_configured", "message": str(missing)})
+        return _answer(503, {"outcome": "not_configured", "message": retold(str(missing))})
     background.wait(wait)
     if wait == 0 or (run := run_or_404(background.run_id)).is_running:
         begun = {"outcome": RUNNING, "message": _("The sync has begun.")}
@@ -135,7 +135,7 @@ def _told(run: SyncRun, result: SyncResult | None = None) -> dict[str, object]:
         "outcome": "abandoned" if is_lost else run.outcome,
         "message": _("This run gives no sign of life any more. It has changed nothing.")
         if is_lost
-        else run.message,
+        else retold(run.message),
         "seconds": max(0, int(((run.finished_at or now()) - run.started_at).total_seconds())),
         **{name: getattr(run, name) for name in ("pages", "rows", *_COUNTS)},
         "reasons": [

@@ -37,7 +37,7 @@ def confirm(hold_id: int) -> ResponseReturnValue:
         return redirect(url_for("sync.index"))
     background.join(_MOMENT)
     if result := background.result:  # else the run's page shows how far it is
-        flash(result.message, "error" if result.failed else "success")
+        flash(retold(result.message), "error" if result.failed else "success")
     return redirect(url_for("sync.show", run_id=background.run_id))
 
 

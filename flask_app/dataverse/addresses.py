@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 
 from flask_app.dataverse.errors import DataverseRefused
 from flask_app.dataverse.transport import origin_of
+from flask_app.words import noted
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
@@ -25,5 +26,10 @@ def query_of(options: Mapping[str, str]) -> str:
 def https_origin(address: str) -> str:
     origin = origin_of(address)
     if not origin:
-        raise DataverseRefused(f"{address} is no address of the form https://host; check the configuration.")
+        raise DataverseRefused(
+            noted(
+                "%(address)s is no address of the form https://host; check the configuration.",
+                address=address,
+            )
+        )
     return origin

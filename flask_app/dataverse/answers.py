@@ -17,6 +17,7 @@ from flask_app.dataverse.errors import (
     DataverseRefused,
     DataverseUnavailable,
 )
+from flask_app.words import noted
 
 Scrub = Callable[[str], str]
 
@@ -29,8 +30,8 @@ _LONGEST_MESSAGE = 400  # characters; enough for Dataverse's longest known sente
 
 # Dataverse's codes whose remedy is known (facts: section 1.3)
 _REMEDIES = {
-    "0x80072560": "The application user is not a member of this Dataverse organization; add it there.",
-    "0x80095ffc": "Dataverse does not admit this application id; its administrator has to allow it.",
+    "0x80072560": noted("The application user is not a member of this Dataverse organization; add it there."),
+    "0x80095ffc": noted("Dataverse does not admit this application id; its administrator has to allow it."),
 }
 
 
@@ -126,37 +127,62 @@ def _code_and_message(answer: Answer) -> tuple[str, str]:
 
 
 def _kind_and_sentence(answer: Answer, code: str, message: str) -> tuple[type[DataverseClientError], str]:
-    host, status, because = answer.host, answer.status, f" {message}" if message else ""
+    host, status = answer.host, answer.status
     if status == 429:
-        wait = f"; it asks for {answer.retry_after:.0f} seconds of rest" if answer.retry_after else ""
-        return DataverseUnavailable, f"{host} is limiting our requests for the moment (HTTP 429){wait}."
-    if status in PASSING or status > 504:
-        return DataverseUnavailable, f"{host} is out of order for the moment (HTTP {status}).{because}"
+        return DataverseUnavailable, _limited(answer)
     if status in (401, 403):
         return DataverseRefused, _refusal(answer, code, message)
     if 300 <= status < 400:
-        return DataverseRefused, f"{host} sends us elsewhere (HTTP {status}); check the address of Dataverse."
-    if status == 404:
-        return DataverseRefused, f"{host} does not have what we asked for (HTTP 404).{because}"
-    if status == 412:
-        return (
-            DataverseConflict,
-            f"{host} did not save: the record has been changed or taken away since.{because}",
+        return DataverseRefused, noted(
+            "%(host)s sends us elsewhere (HTTP %(status)s); check the address of Dataverse.",
+            host=host,
+            status=status,
         )
-    return DataverseProtocolError, f"{host} does not understand our request (HTTP {status}).{because}"
+    kind, sentence = _by_status(host, status)
+    return kind, f"{sentence} {message}".strip()
+
+
+def _limited(answer: Answer) -> str:
+    if not answer.retry_after:
+        return noted("%(host)s is limiting our requests for the moment (HTTP 429).", host=answer.host)
+    return noted(
+        "%(host)s is limiting our requests for the moment (HTTP 429); it asks for %(seconds)s seconds "
+        "of rest.",
+        host=answer.host,
+        seconds=f"{answer.retry_after:.0f}",
+    )
+
+
+def _by_status(host: str, status: int) -> tuple[type[DataverseClientError], str]:
+    if status in PASSING or status > 504:
+        sentence = noted(
+            "%(host)s is out of order for the moment (HTTP %(status)s).", host=host, status=status
+        )
+        return DataverseUnavailable, sentence
+    if status == 404:
+        return DataverseRefused, noted("%(host)s does not have what we asked for (HTTP 404).", host=host)
+    if status == 412:
+        sentence = noted("%(host)s did not save: the record has been changed or taken away since.", host=host)
+        return DataverseConflict, sentence
+    sentence = noted("%(host)s does not understand our request (HTTP %(status)s).", host=host, status=status)
+    return DataverseProtocolError, sentence
 
 
 def _refusal(answer: Answer, code: str, message: str) -> str:
     if missing := _PRIVILEGE.search(message):
-        return (
-            f"{answer.host} refuses us because the application user lacks the privilege {missing.group()}; "
-            "add it to the user's security role."
+        return noted(
+            "%(host)s refuses us because the application user lacks the privilege %(missing)s; "
+            "add it to the user's security role.",
+            host=answer.host,
+            missing=missing.group(),
         )
     if known := _REMEDIES.get(code.lower()):
         return known
     if answer.status == 401:
-        return (
-            f"{answer.host} does not accept our sign-in (HTTP 401); "
-            "check that the application is a user of this Dataverse environment."
+        return noted(
+            "%(host)s does not accept our sign-in (HTTP 401); check that the application is a "
+            "user of this Dataverse environment.",
+            host=answer.host,
         )
-    return f"{answer.host} refuses us (HTTP {answer.status}). {message}".strip()
+    refused = noted("%(host)s refuses us (HTTP %(status)s).", host=answer.host, status=answer.status)
+    return f"{refused} {message}".strip()

@@ -21,6 +21,7 @@ from flask_app.dataverse.errors import (
 from flask_app.dataverse.retries import Call, CallStatistics
 from flask_app.dataverse.transport import origin_of
 from flask_app.dataverse.web_api import Row, WebApi, unreadable
+from flask_app.words import noted
 
 __all__ = [
     "CallStatistics",
@@ -205,7 +206,11 @@ class DataverseClient(WebApi):
         answer = self._answer(request, self._call(statistics))
         answers = read(answer) if answer.status == 200 else None
         if answers is None or len(answers) != len(changes):
-            raise error_for(answer, self._scrub) if answer.status != 200 else unreadable(answer, "no batch")
+            raise (
+                error_for(answer, self._scrub)
+                if answer.status != 200
+                else unreadable(answer, noted("something that is no batch"))
+            )
         return {
             record_id: None if 200 <= one.status < 300 else error_for(one, self._scrub)
             for record_id, one in zip(changes, answers, strict=True)
@@ -235,17 +240,17 @@ class DataverseClient(WebApi):
         content = self._object(answer)
         rows, link = content.get("value"), content.get("@odata.nextLink", "")
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise unreadable(answer, "a page without a list of rows")
+            raise unreadable(answer, noted("a page without a list of rows"))
         if not isinstance(link, str):
-            raise unreadable(answer, "a link to the next page that is no text")
+            raise unreadable(answer, noted("a link to the next page that is no text"))
         return rows, link
 
     def _check_next(self, link: str, seen: set[str]) -> None:
         """Raise unless `link` leads on, at the place that the token is meant for."""
         if origin_of(link) != self.base_url:
-            raise DataverseProtocolError("Dataverse's link to the next page leads to another server.")
+            raise DataverseProtocolError(noted("Dataverse's link to the next page leads to another server."))
         if link in seen:
-            raise DataverseProtocolError("Dataverse's pages go round in a circle.")
+            raise DataverseProtocolError(noted("Dataverse's pages go round in a circle."))
         seen.add(link)
 
 

@@ -6,7 +6,8 @@ from functools import partial
 from flask_app.dataverse.contract import COLUMNS, ENTITY_SET, TABLE, Column
 from flask_app.dataverse.errors import DataverseClientError, DataverseProtocolError
 from flask_app.dataverse.probe import FAILED, OK, WARNING, Finding, Probe, Step, taken
-from flask_app.dataverse.table import hidden_column, says_nothing, types_of, what_is_amiss
+from flask_app.dataverse.table import hidden_column, says_nothing, types_of, what_is_amiss, without
+from flask_app.words import noted
 
 SAMPLE = 50  # rows in which a value should be seen
 
@@ -17,12 +18,12 @@ def column_steps(probe: Probe) -> Iterator[Step]:
         definitions = probe.columns(TABLE)
     except DataverseClientError as error:
         if not says_nothing(error):
-            yield Step("Columns", FAILED, str(error))
+            yield Step(noted("Columns"), FAILED, str(error))
             return
         yield Step(
-            "Columns",
+            noted("Columns"),
             WARNING,
-            "The application user may not read the table's definition: each column is tried.",
+            noted("The application user may not read the table's definition: each column is tried."),
         )
         yield from (taken(name, _tried(probe, column)) for name, column in COLUMNS.items())
     else:
@@ -43,7 +44,7 @@ def _tried(probe: Probe, column: Column) -> Callable[[], Finding]:
             return _amiss(column, what_is_amiss(column, {}))
         if column.essential and rows and all(row.get(column.name) is None for row in rows):
             raise hidden_column(column.name)
-        return OK, f"It is there: {column.purpose}."
+        return OK, noted("It is there: %(purpose)s.", purpose=column.purpose)
 
     return look
 
@@ -51,7 +52,7 @@ def _tried(probe: Probe, column: Column) -> Callable[[], Finding]:
 def _defined(_: Probe, column: Column, types: dict[str, str]) -> Finding:
     if amiss := what_is_amiss(column, types):
         return _amiss(column, amiss)
-    return OK, f"It is a {types[column.name]}: {column.purpose}."
+    return OK, noted("It is a %(name)s: %(purpose)s.", name=types[column.name], purpose=column.purpose)
 
 
 def _seen(probe: Probe, column: Column, types: dict[str, str]) -> Finding:
@@ -61,12 +62,15 @@ def _seen(probe: Probe, column: Column, types: dict[str, str]) -> Finding:
         return _defined(probe, column, types)
     return _amiss(
         column,
-        f"The column {column.name} has column security and comes empty. Put the application user into a "
-        "column security profile that may read it.",
+        noted(
+            "The column %(name)s has column security and comes empty. Put the application user "
+            "into a column security profile that may read it.",
+            name=column.name,
+        ),
     )
 
 
 def _amiss(column: Column, amiss: str) -> Finding:
     if column.essential:
-        return FAILED, f"{amiss} It says {column.purpose}: without it there can be no sync."
+        return FAILED, f"{amiss} {without(column)}"
     return WARNING, f"{amiss} {column.without}"

@@ -7,6 +7,8 @@ does not belong here.
 
 from dataclasses import dataclass
 
+from flask_app.words import noted
+
 TABLE = "imi_job"
 ENTITY_SET = "imi_jobs"
 
@@ -45,22 +47,23 @@ class Column:
     without: str = ""
 
 
-_KEPT = "Jobs keep the text that they have."
+_KEPT = noted("Jobs keep the text that they have.")
+_UNNEEDED = noted("No sync needs it.")
 _COLUMNS = (
-    Column("imi_jobid", ID, "which row a job follows", PLAN, essential=True),
-    Column("imi_imnumber", NUMERAL, "the job's IM number", PLAN, essential=True),
-    Column("imi_jobnameaddress", TEXT, "the job's name and address", PLAN, without=_KEPT),
-    Column("imi_gc", TEXT, "the general contractor", PLAN, without=_KEPT),
-    Column("imi_scopesummary", TEXT, "the scope of the work", PLAN, without=_KEPT),
-    Column("imi_submittalstatus", CHOICE, "whether the job is approved", PLAN, essential=True),
-    Column("imi_productionphase", CHOICE, "the phase of production", PLAN, without="No sync needs it."),
-    Column("imi_actualhours", NUMBER, "the hours worked", PLAN, without="No sync needs it."),
-    Column("createdon", INSTANT, "which of two rows with one IM number is the newer", EVERY_TABLE,
-           without="Of two rows with one IM number, the one with the higher id is taken."),
-    Column("modifiedon", INSTANT, "what has changed since the last sync", EVERY_TABLE,
-           without="Every sync reads everything."),
-    Column("statecode", STATE, "whether the row is active", EVERY_TABLE,
-           without="A deactivated row counts as active."),
+    Column("imi_jobid", ID, noted("which row a job follows"), PLAN, essential=True),
+    Column("imi_imnumber", NUMERAL, noted("the job's IM number"), PLAN, essential=True),
+    Column("imi_jobnameaddress", TEXT, noted("the job's name and address"), PLAN, without=_KEPT),
+    Column("imi_gc", TEXT, noted("the general contractor"), PLAN, without=_KEPT),
+    Column("imi_scopesummary", TEXT, noted("the scope of the work"), PLAN, without=_KEPT),
+    Column("imi_submittalstatus", CHOICE, noted("whether the job is approved"), PLAN, essential=True),
+    Column("imi_productionphase", CHOICE, noted("the phase of production"), PLAN, without=_UNNEEDED),
+    Column("imi_actualhours", NUMBER, noted("the hours worked"), PLAN, without=_UNNEEDED),
+    Column("createdon", INSTANT, noted("which of two rows with one IM number is the newer"), EVERY_TABLE,
+           without=noted("Of two rows with one IM number, the one with the higher id is taken.")),
+    Column("modifiedon", INSTANT, noted("what has changed since the last sync"), EVERY_TABLE,
+           without=noted("Every sync reads everything.")),
+    Column("statecode", STATE, noted("whether the row is active"), EVERY_TABLE,
+           without=noted("A deactivated row counts as active.")),
 )  # fmt: skip
 COLUMNS = {column.name: column for column in _COLUMNS}
 

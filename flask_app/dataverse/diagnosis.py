@@ -18,6 +18,7 @@ from flask_app.dataverse.service import COUNT_LIMIT, DataverseService
 from flask_app.dataverse.table import ID
 from flask_app.dataverse.tokens import claims_of
 from flask_app.dataverse.transport import origin_of
+from flask_app.words import noted, noted_number
 
 SOON = timedelta(days=30)  # a secret that expires within this is worth a warning
 
@@ -41,16 +42,16 @@ def diagnose(
     try:
         probe = Probe(to)
     except DataverseClientError as error:
-        yield Step("Settings", FAILED, str(error))
+        yield Step(noted("Settings"), FAILED, str(error))
         return
     looks: tuple[tuple[str, Callable[[], Finding]], ...] = (
-        ("Address", lambda: _address(probe)),
-        ("Connection", lambda: _connection(probe)),
-        ("Tenant", lambda: _tenant(probe)),
-        ("Secret", lambda: _secret(probe, today)),
-        ("Token", lambda: _token(probe)),
-        ("Application user", lambda: _user(probe)),
-        ("Right to read jobs", lambda: _right(probe, "prvRead")),
+        (noted("Address"), lambda: _address(probe)),
+        (noted("Connection"), lambda: _connection(probe)),
+        (noted("Tenant"), lambda: _tenant(probe)),
+        (noted("Secret"), lambda: _secret(probe, today)),
+        (noted("Token"), lambda: _token(probe)),
+        (noted("Application user"), lambda: _user(probe)),
+        (noted("Right to read jobs"), lambda: _right(probe, "prvRead")),
     )
     with probe:
         for name, look in looks:
@@ -61,13 +62,13 @@ def diagnose(
         columns = list(column_steps(probe))
         yield from columns
         if all(step.outcome != FAILED for step in columns):
-            yield taken("Approved rows", lambda: _approved(probe))
+            yield taken(noted("Approved rows"), lambda: _approved(probe))
         if writes_hours or writes_phases:
-            yield _warned(taken("Right to write jobs", lambda: _right(probe, "prvWrite")))
+            yield _warned(taken(noted("Right to write jobs"), lambda: _right(probe, "prvWrite")))
         if writes_hours:
-            yield _warned(taken("Column for hours", lambda: _hours_column(probe)))
+            yield _warned(taken(noted("Column for hours"), lambda: _hours_column(probe)))
         if writes_phases:
-            yield _warned(taken("Column for phases", lambda: _phase_column(probe)))
+            yield _warned(taken(noted("Column for phases"), lambda: _phase_column(probe)))
 
 
 def _warned(step: Step) -> Step:
@@ -77,29 +78,39 @@ def _warned(step: Step) -> Step:
 
 def _hours_column(probe: Probe) -> Finding:
     column = HoursTable(probe).column()
-    return OK, f"Hours can be written to it, with {column.precision} decimals."
+    return OK, noted("Hours can be written to it, with %(precision)s decimals.", precision=column.precision)
 
 
 def _phase_column(probe: Probe) -> Finding:
     phases = PhaseTable(probe).choices()
-    return OK, f"Phases to choose from: {len(phases)}."
+    return OK, noted("Phases to choose from: %(phases)s.", phases=len(phases))
 
 
 def _address(probe: Probe) -> Finding:
     given, used = probe.settings.base_url, probe.base_url
     if given != used:
-        return WARNING, f"Of {given} only {used} is used. Set DATAVERSE_BASE_URL to that."
+        return WARNING, noted(
+            "Of %(given)s only %(used)s is used. Set DATAVERSE_BASE_URL to that.", given=given, used=used
+        )
     if _USUAL.fullmatch(used) or used.startswith("https://localhost"):
-        return OK, f"{used} is well formed."
-    return WARNING, f"{used} is not one of Microsoft's usual addresses (https://yourorg.crm.dynamics.com)."
+        return OK, noted("%(used)s is well formed.", used=used)
+    return WARNING, noted(
+        "%(used)s is not one of Microsoft's usual addresses (https://yourorg.crm.dynamics.com).", used=used
+    )
 
 
 def _connection(probe: Probe) -> Finding:
     answer = probe.knock()
     if answer.status == 401:
-        return OK, f"{answer.host} answers over TLS with a trusted certificate, and asks for a sign-in."
+        return OK, noted(
+            "%(host)s answers over TLS with a trusted certificate, and asks for a sign-in.", host=answer.host
+        )
     return FAILED, (
-        f"{answer.host} answers, but not as Dataverse does (HTTP {answer.status}). Check DATAVERSE_BASE_URL."
+        noted(
+            "%(host)s answers, but not as Dataverse does (HTTP %(status)s). Check DATAVERSE_BASE_URL.",
+            host=answer.host,
+            status=answer.status,
+        )
     )
 
 
@@ -110,71 +121,103 @@ def _tenant(probe: Probe) -> Finding:
     if answer.status != 200:
         raise probe.error(answer)
     if not isinstance(document.get("token_endpoint"), str):
-        return FAILED, f"{authority} is no sign-in of Microsoft's kind. Check DATAVERSE_AUTHORITY."
+        return FAILED, noted(
+            "%(authority)s is no sign-in of Microsoft's kind. Check DATAVERSE_AUTHORITY.", authority=authority
+        )
     host, needed = _US_GOVERNMENT
     if probe.base_url.endswith(host) and origin_of(authority) != needed:
-        return WARNING, f"An address that ends in {host} usually needs DATAVERSE_AUTHORITY={needed}."
+        return WARNING, noted(
+            "An address that ends in %(host)s usually needs DATAVERSE_AUTHORITY=%(needed)s.",
+            host=host,
+            needed=needed,
+        )
     named = _TENANT.search(probe.knock().headers.get("WWW-Authenticate", ""))
     if named and re.fullmatch(r"[0-9a-fA-F-]{36}", ours) and named[1].lower() != ours.lower():
         return (
             WARNING,
-            f"Dataverse names the tenant {named[1]}, the settings another one. Check DATAVERSE_TENANT_ID.",
+            noted(
+                "Dataverse names the tenant %(named)s, the settings another one. Check DATAVERSE_TENANT_ID.",
+                named=named[1],
+            ),
         )
-    return OK, f"{authority} knows the tenant."
+    return OK, noted("%(authority)s knows the tenant.", authority=authority)
 
 
 def _secret(probe: Probe, today: date) -> Finding:
     probe.token()
     expires = probe.settings.secret_expires
     if expires is None:
-        return OK, "The client id and the secret are accepted. DATAVERSE_SECRET_EXPIRES may tell until when."
+        return OK, noted(
+            "The client id and the secret are accepted. DATAVERSE_SECRET_EXPIRES may tell until when."
+        )
     if expires <= today + SOON:
-        passed = "should have expired" if expires < today else "expires"
-        return WARNING, f"The secret is accepted, but {passed} on {expires}. Make a new one in Entra."
-    return OK, f"The client id and the secret are accepted, until {expires}."
+        if expires < today:
+            sentence = noted("The secret is accepted, but should have expired on %(day)s.", day=expires)
+        else:
+            sentence = noted("The secret is accepted, but expires on %(day)s.", day=expires)
+        return WARNING, f"{sentence} {_NEW_SECRET}"
+    return OK, noted("The client id and the secret are accepted, until %(expires)s.", expires=expires)
 
 
 def _token(probe: Probe) -> Finding:
     audience = claims_of(probe.token()).get("aud")
     if not isinstance(audience, str):
-        return OK, "The token can't be looked into; Dataverse judges it by itself."
+        return OK, noted("The token can't be looked into; Dataverse judges it by itself.")
     if origin_of(audience) != probe.base_url:
         return FAILED, (
-            f"The token is for {audience}, not for {probe.base_url}. "
-            "Check that DATAVERSE_BASE_URL is the environment's own address."
+            noted(
+                "The token is for %(audience)s, not for %(base_url)s. Check that DATAVERSE_BASE_URL "
+                "is the environment's own address.",
+                audience=audience,
+                base_url=probe.base_url,
+            )
         )
-    return OK, f"The token is for {audience}."
+    return OK, noted("The token is for %(audience)s.", audience=audience)
 
 
 def _user(probe: Probe) -> Finding:
     me = probe.who_am_i()
     user, organization = me.get("UserId"), me.get("OrganizationId")
-    return OK, f"Dataverse knows the application as user {user} of organization {organization}."
+    return OK, noted(
+        "Dataverse knows the application as user %(user)s of organization %(organization)s.",
+        user=user,
+        organization=organization,
+    )
 
 
 def _right(probe: Probe, privilege: str) -> Finding:
-    can = "may read jobs" if privilege == "prvRead" else "may change jobs"
-    if privilege == "prvRead":
+    reads = privilege == "prvRead"
+    can = _MAY_READ if reads else _MAY_WRITE
+    if reads:
         probe.list_records(ENTITY_SET, select=[ID], top=1)
     try:
         granted = probe.privileges(str(probe.who_am_i().get("UserId")), privilege + TABLE)
     except (DataverseRefused, DataverseProtocolError):
         # It has just read; how far that right reaches, and whether it may write, it may not tell.
-        return (OK, f"The application user {can}.") if privilege == "prvRead" else _UNTOLD
+        return (OK, can) if reads else _UNTOLD
     depths = {str(role.get("Depth")) for role in granted}
-    if not depths and privilege != "prvRead":
-        return WARNING, f"The application user lacks {privilege}{TABLE}: what is written would be refused."
-    if depths and "Global" not in depths:
-        return WARNING, (
-            f"The application user {can} only in part ({', '.join(sorted(depths))} level). "
-            f"Give its security role {privilege}{TABLE} at organization level, or jobs will be missing."
+    if not depths and not reads:
+        return WARNING, noted(
+            "The application user lacks %(privilege)s%(table)s: what is written would be refused.",
+            privilege=privilege,
+            table=TABLE,
         )
-    return OK, f"The application user {can}."
+    if depths and "Global" not in depths:
+        return WARNING, noted(
+            "The application user has %(right)s only in part (level %(level)s). Give its security role "
+            "%(right)s at organization level, or jobs will be missing.",
+            right=privilege + TABLE,
+            level=", ".join(sorted(depths)),
+        )
+    return OK, can
 
 
+_NEW_SECRET = noted("Make a new one in Entra.")
+_MAY_READ = noted("The application user may read jobs.")
+_MAY_WRITE = noted("The application user may change jobs.")
 _UNTOLD = (
     WARNING,
-    "Dataverse does not tell whether the application user may change jobs; a first write will.",
+    noted("Dataverse does not tell whether the application user may change jobs; a first write will."),
 )
 
 
@@ -183,9 +226,10 @@ def _approved(probe: Probe) -> Finding:
     if count == 0:
         return (
             WARNING,
-            "No active row is approved (imi_submittalstatus 826130004): a sync would bring nothing.",
+            noted("No active row is approved (imi_submittalstatus 826130004): a sync would bring nothing."),
         )
     if count is None:
-        return OK, "Dataverse does not count the approved rows."
-    many = f"{count:,} or more" if count == COUNT_LIMIT else f"{count:,}"
-    return OK, "One active row is approved." if count == 1 else f"{many} active rows are approved."
+        return OK, noted("Dataverse does not count the approved rows.")
+    if count == COUNT_LIMIT:
+        return OK, noted("%(n)s or more active rows are approved.", n=f"{count:,}")
+    return OK, noted_number("One active row is approved.", "%(n)s active rows are approved.", count)

@@ -16,6 +16,7 @@ from flask_app.dataverse.errors import (
     DataverseRefused,
 )
 from flask_app.dataverse.table import ID, types_of
+from flask_app.words import noted
 
 HOURS = "imi_actualhours"
 IDS_AT_ONCE = 200  # in one filter: some 8 KB, of the 32 KB that an address may have
@@ -50,8 +51,14 @@ class HoursColumn:
         """Return why the column can't take this number, "" if it can."""
         value = self.value(minutes)
         if self.most is not None and value > self.most:
-            return f"The column {HOURS} takes {self.most:,g} hours at most."
-        return f"The column {HOURS} takes no number as small as this." if value < (self.least or 0) else ""
+            return noted(
+                "The column %(hours)s takes %(most)s hours at most.", hours=HOURS, most=f"{self.most:,g}"
+            )
+        return (
+            noted("The column %(hours)s takes no number as small as this.", hours=HOURS)
+            if value < (self.least or 0)
+            else ""
+        )
 
 
 class HoursTable:
@@ -71,7 +78,7 @@ class HoursTable:
         found = self._client.who_am_i()
         organization, user = found.get("OrganizationId"), found.get("UserId")
         if not isinstance(organization, str) or not isinstance(user, str) or not organization:
-            raise DataverseProtocolError("Dataverse does not say which organization it is.")
+            raise DataverseProtocolError(noted("Dataverse does not say which organization it is."))
         return organization.lower(), user.lower()
 
     def column(self) -> HoursColumn:
@@ -126,16 +133,36 @@ class HoursTable:
     def _look(self) -> HoursColumn:
         kind = types_of(self._client.columns(TABLE)).get(HOURS)
         if kind is None:
-            raise DataverseRefused(f"Dataverse's table {TABLE} has no column {HOURS} that we may read.")
+            raise DataverseRefused(
+                noted(
+                    "Dataverse's table %(table)s has no column %(hours)s that we may read.",
+                    table=TABLE,
+                    hours=HOURS,
+                )
+            )
         if kind not in _KINDS:
             raise DataverseRefused(
-                f"The column {HOURS} is a {kind}. Hours go to decimal or floating-point columns only."
+                noted(
+                    "The column %(hours)s is a %(kind)s. Hours go to decimal or floating-point columns only.",
+                    hours=HOURS,
+                    kind=kind,
+                )
             )
         definition = self._client.number_column(TABLE, HOURS, _KINDS[kind])
         if source := _COMPUTED.get(definition.get("SourceType") or 0):
-            raise DataverseRefused(f"The column {HOURS} is a {source} column, which can't be written to.")
+            raise DataverseRefused(
+                noted(
+                    "The column %(hours)s is a %(source)s column, which can't be written to.",
+                    hours=HOURS,
+                    source=source,
+                )
+            )
         if definition.get("IsValidForUpdate") is not True:
-            raise DataverseRefused(f"The column {HOURS} can't be written to: Dataverse says it is read-only.")
+            raise DataverseRefused(
+                noted(
+                    "The column %(hours)s can't be written to: Dataverse says it is read-only.", hours=HOURS
+                )
+            )
         precision = definition.get("Precision")
         return HoursColumn(
             precision if type(precision) is int and 0 <= precision <= 10 else _USUAL_PRECISION,

@@ -9,6 +9,7 @@ from flask_app.dataverse.client import CallStatistics, DataverseClient, Row
 from flask_app.dataverse.contract import ENTITY_SET, TABLE
 from flask_app.dataverse.errors import DataverseRefused
 from flask_app.dataverse.table import ID, types_of
+from flask_app.words import noted
 
 PHASE = "imi_productionphase"
 IDS_AT_ONCE = 200  # in one filter, as with the hours
@@ -44,8 +45,17 @@ class PhaseTable:
         """Return the phases in the order of the column's options; DataverseRefused if it has none we know."""
         kind = types_of(self._client.columns(TABLE)).get(PHASE)
         if kind != "PicklistType":
-            what = f"is a {kind}, not a choice" if kind else "is not there"
-            raise DataverseRefused(f"The column {PHASE} {what}, so no phase can be written.")
+            if kind:
+                raise DataverseRefused(
+                    noted(
+                        "The column %(phase)s is a %(kind)s, not a choice: no phase can be written.",
+                        phase=PHASE,
+                        kind=kind,
+                    )
+                )
+            raise DataverseRefused(
+                noted("The column %(phase)s is not there, so no phase can be written.", phase=PHASE)
+            )
         options = self._client.options(TABLE, PHASE)
         return [Phase(value, _label(one)) for one in options if type(value := one.get("Value")) is int]
 

@@ -12,12 +12,13 @@ from flask_app.dataverse.errors import DataverseClientError, DataverseUnavailabl
 from flask_app.dataverse.rows import is_guid
 from flask_app.dataverse.tokens import sign_in_error
 from flask_app.dataverse.transport import origin_of
+from flask_app.words import noted
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 
 _NO_ANSWER = {
-    "Connection": "Check DATAVERSE_BASE_URL, the network and the firewall.",
-    "Tenant": "Check DATAVERSE_AUTHORITY, the network and the firewall.",
+    "Connection": noted("Check DATAVERSE_BASE_URL, the network and the firewall."),
+    "Tenant": noted("Check DATAVERSE_AUTHORITY, the network and the firewall."),
 }
 
 

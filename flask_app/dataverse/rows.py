@@ -10,6 +10,7 @@ from flask_app.dataverse.client import FORMATTED, Row
 from flask_app.dataverse.contract import APPROVED_STATUS, SUBMITTAL_LABELS
 from flask_app.dataverse.table import STATE, STATUS, status_values
 from flask_app.im_number import LONGEST, digits_of, im_key, tidy
+from flask_app.words import noted
 
 LONGEST_SCOPE = 255  # a longer one is replaced, as the shop is used to
 NO_CONTRACTOR, NO_SCOPE = "Unknown", "See Work Order"  # what stands for a text that isn't there
@@ -26,9 +27,9 @@ FIELDS = {
 _UNREAD = "(unread)"  # stands in a fingerprint for a column that did not come
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 _TEXTS = {
-    "imi_gc": "general contractor",
-    "imi_scopesummary": "scope",
-    "imi_jobnameaddress": "job name and address",
+    "imi_gc": noted("general contractor"),
+    "imi_scopesummary": noted("scope"),
+    "imi_jobnameaddress": noted("job name and address"),
 }
 
 
@@ -172,16 +173,23 @@ def _plain(dataverse_id: str) -> str:
 def _im_number_of_usable(row: Row) -> str:
     """Return the row's IM number; ValueError says why the row cannot be used."""
     if not is_guid(text_of(row, "imi_jobid")):
-        raise ValueError("The imi_jobid is no GUID." if row.get("imi_jobid") else "The row has no imi_jobid.")
+        no_id, no_guid = noted("The row has no imi_jobid."), noted("The imi_jobid is no GUID.")
+        raise ValueError(no_guid if row.get("imi_jobid") else no_id)
     number = _im_number(row.get("imi_imnumber"))
     for column, name in _TEXTS.items():
         value = row.get(column)
         if value is not None and not isinstance(value, str):
-            raise ValueError(f"The {name} is not text.")
+            raise ValueError(noted("The %(name)s is not text.", name=name))
         if value is not None and len(value) > LONGEST_TEXT and column != "imi_scopesummary":
-            raise ValueError(f"The {name} is longer than {LONGEST_TEXT:,} characters.")
+            raise ValueError(
+                noted(
+                    "The %(name)s is longer than %(longest_text)s characters.",
+                    name=name,
+                    longest_text=f"{LONGEST_TEXT:,}",
+                )
+            )
         if value is not None and not _is_storable(value):
-            raise ValueError(f"The {name} contains half a character.")
+            raise ValueError(noted("The %(name)s contains half a character.", name=name))
     return number
 
 
@@ -193,16 +201,18 @@ def _im_number(value: object) -> str:
     if isinstance(value, str) and value.isascii() and value.isalnum() and len(value) <= LONGEST:
         return value  # nearly all are so
     if isinstance(value, bool) or not isinstance(value, str | int | float | None):
-        raise ValueError("The IM number is not text.")
+        raise ValueError(noted("The IM number is not text."))
     if not value:
-        raise ValueError("The IM number is blank." if value == "" else "The IM number is missing.")
+        raise ValueError(
+            noted("The IM number is blank.") if value == "" else noted("The IM number is missing.")
+        )
     number = tidy(value if isinstance(value, str) else digits_of(value))
     if not im_key(number):
-        raise ValueError("The IM number is blank.")
+        raise ValueError(noted("The IM number is blank."))
     if len(number) > LONGEST:
-        raise ValueError(f"The IM number is longer than {LONGEST} characters.")
+        raise ValueError(noted("The IM number is longer than %(longest)s characters.", longest=LONGEST))
     if not number.isprintable():
-        raise ValueError("The IM number contains an unprintable character.")
+        raise ValueError(noted("The IM number contains an unprintable character."))
     return number
 
 

@@ -38,6 +38,7 @@ from flask_app.dataverse.table import (
     says_nothing,
     shape_of,
 )
+from flask_app.words import noted
 
 __all__ = [
     "APPROVED",
@@ -137,7 +138,7 @@ class DataverseService:
 
         def modified(shape: TableShape) -> str:
             if MODIFIED not in shape.columns:
-                raise ChangesUnknown("Dataverse does not tell what has changed.")
+                raise ChangesUnknown(noted("Dataverse does not tell what has changed."))
             return f"{MODIFIED} ge {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
         return _changes(self._pages(modified, statistics), known)
@@ -311,7 +312,7 @@ def _changes(pages: Iterable[list[Row]], known: Mapping[str, str]) -> Iterator[P
         blanks.look_at(rows)
         yield page_of(rows, known, mixed=True)
     if blanks.has(STATUS, from_rows=1):
-        raise ChangesUnknown("Every row that was changed has no status: it may be hidden from us.")
+        raise ChangesUnknown(noted("Every row that was changed has no status: it may be hidden from us."))
 
 
 def _refuse_hidden_status(rows: list[Row]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from flask_app.dataverse.client import Row
 from flask_app.dataverse.contract import APPROVED_STATUS, COLUMNS, TABLE, TYPES, Column
 from flask_app.dataverse.errors import DataverseClientError, DataverseProtocolError, DataverseRefused
+from flask_app.words import noted
 
 ID, NUMBER, STATUS, STATE = "imi_jobid", "imi_imnumber", "imi_submittalstatus", "statecode"
 CREATED, MODIFIED = "createdon", "modifiedon"
@@ -65,10 +66,8 @@ class TableShape:
         """Return the shape that lacks a column; DataverseRefused if there is no sync without it."""
         column = COLUMNS[name]
         if column.essential:
-            raise DataverseRefused(
-                f"{amiss} It says {column.purpose}: without it there can be no sync. "
-                "Check the column in Dataverse, and that the application user may read it."
-            )
+            remedy = noted("Check the column in Dataverse, and that the application user may read it.")
+            raise DataverseRefused(f"{amiss} {without(column)} {remedy}")
         columns = tuple(kept for kept in self.columns if kept != name)
         return replace(self, columns=columns, warnings=(*self.warnings, f"{amiss} {column.without}"))
 
@@ -115,7 +114,13 @@ def what_is_amiss(column: Column, types: Mapping[str, str]) -> str:
     if kind is None:
         return _lacking(column)
     fits = TYPES[column.kind]
-    return "" if kind in fits else f"The column {column.name} is a {kind}, not a {fits[0]}."
+    return (
+        ""
+        if kind in fits
+        else noted(
+            "The column %(name)s is a %(kind)s, not a %(fits)s.", name=column.name, kind=kind, fits=fits[0]
+        )
+    )
 
 
 def status_values(value: object) -> frozenset[int]:
@@ -135,20 +140,24 @@ def says_nothing(error: DataverseClientError) -> bool:
 
 def hidden_column(name: str) -> DataverseRefused:
     """Return the error for an essential column that comes empty on every row."""
-    return DataverseRefused(
-        f"The column {name} came empty on every row. It says {COLUMNS[name].purpose}: without it there can "
-        "be no sync. Check whether column security hides it from the application user."
-    )
+    remedy = noted("Check whether column security hides it from the application user.")
+    return DataverseRefused(f"{_came_empty(name)} {without(COLUMNS[name])} {remedy}")
 
 
 def blank_column(name: str) -> str:
     """Return the warning for a column that comes empty on every row but can be done without."""
-    column = COLUMNS[name]
-    return (
-        f"The column {name} came empty on every row. Either nobody fills it in, or column security hides it. "
-        f"{column.without}"
-    )
+    maybe = noted("Either nobody fills it in, or column security hides it.")
+    return f"{_came_empty(name)} {maybe} {COLUMNS[name].without}"
+
+
+def without(column: Column) -> str:
+    """Return why there is no sync without an essential column."""
+    return noted("It says %(what)s: without it there can be no sync.", what=column.purpose)
+
+
+def _came_empty(name: str) -> str:
+    return noted("The column %(column)s came empty on every row.", column=name)
 
 
 def _lacking(column: Column) -> str:
-    return f"Dataverse's table {TABLE} has no column {column.name}."
+    return noted("Dataverse's table %(table)s has no column %(name)s.", table=TABLE, name=column.name)

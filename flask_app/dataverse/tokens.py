@@ -17,17 +17,24 @@ from flask_app.dataverse.errors import (
     DataverseUnavailable,
 )
 from flask_app.dataverse.retries import Call, Retrier
+from flask_app.words import noted
 
 # Entra's error numbers whose remedy is known
 _REMEDIES = {
-    7000215: "Microsoft's sign-in does not accept the client secret; enter the secret's value, not its id.",
-    7000222: "The client secret has expired; make a new one in Entra and enter it here.",
-    700016: "Microsoft's sign-in does not know the client id in this tenant; check both.",
-    7000112: "The application is disabled in Entra; enable it there.",
-    90002: "Microsoft's sign-in does not know the tenant; check the tenant id.",
-    900023: "Microsoft's sign-in does not know the tenant; check the tenant id.",
-    500011: "Microsoft's sign-in does not know the Dataverse address in this tenant; check the address.",
-    70011: "Microsoft's sign-in does not know the Dataverse address in this tenant; check the address.",
+    7000215: noted(
+        "Microsoft's sign-in does not accept the client secret; enter the secret's value, not its id."
+    ),
+    7000222: noted("The client secret has expired; make a new one in Entra and enter it here."),
+    700016: noted("Microsoft's sign-in does not know the client id in this tenant; check both."),
+    7000112: noted("The application is disabled in Entra; enable it there."),
+    90002: noted("Microsoft's sign-in does not know the tenant; check the tenant id."),
+    900023: noted("Microsoft's sign-in does not know the tenant; check the tenant id."),
+    500011: noted(
+        "Microsoft's sign-in does not know the Dataverse address in this tenant; check the address."
+    ),
+    70011: noted(
+        "Microsoft's sign-in does not know the Dataverse address in this tenant; check the address."
+    ),
 }
 
 
@@ -110,7 +117,7 @@ class TokenSource:
     def token(self, call: Call, *, rejected: str | None = None) -> str:
         """Return a token; a new one if the one at hand is the `rejected` one."""
         if not self._lock.acquire(timeout=call.deadline.remaining()):
-            raise DataverseUnavailable("Microsoft's sign-in did not give a full answer in time.")
+            raise DataverseUnavailable(noted("Microsoft's sign-in did not give a full answer in time."))
         try:
             self._door.call = call
             outcome = self._outcome(rejected)
@@ -132,14 +139,18 @@ class TokenSource:
             return failed.error
         except (ValueError, KeyError, TypeError, AttributeError):  # MSAL on a discovery document that is none
             return DataverseProtocolError(
-                f"Microsoft's sign-in at {self._authority} gave an unusable answer."
+                noted(
+                    "Microsoft's sign-in at %(authority)s gave an unusable answer.", authority=self._authority
+                )
             )
         token = granted.get("access_token")
         if isinstance(token, str) and token.isascii() and token.isprintable() and token:
             return token
         if "error" in granted:
             return sign_in_error(granted, None, self._scrub)
-        return DataverseProtocolError(f"Microsoft's sign-in at {self._authority} granted no usable token.")
+        return DataverseProtocolError(
+            noted("Microsoft's sign-in at %(authority)s granted no usable token.", authority=self._authority)
+        )
 
     def _acquire(self) -> dict[str, Any]:
         granted: dict[str, Any] | None = self._msal().acquire_token_for_client([self._scope])
@@ -184,15 +195,14 @@ def sign_in_error(document: dict[str, Any], status: int | None, scrub: Scrub) ->
     if document.get("error") == "temporarily_unavailable":
         kind = DataverseUnavailable
     known = _REMEDIES.get(number) if isinstance(number, int) else None
-    sentence = (
-        f"{known} ({code})" if known else f"Microsoft's sign-in refuses the application. {message}".strip()
-    )
+    refused = noted("Microsoft's sign-in refuses the application.")
+    sentence = f"{known} ({code})" if known else f"{refused} {message}".strip()
     return kind(sentence, status=status, code=code, message=message, request_id=request_id)
 
 
 def _unreadable(answer: Answer) -> DataverseProtocolError:
     return DataverseProtocolError(
-        f"{answer.host} answered the sign-in with something other than JSON.",
+        noted("%(host)s answered the sign-in with something other than JSON.", host=answer.host),
         status=answer.status,
         request_id=answer.request_id,
     )

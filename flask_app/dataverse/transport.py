@@ -26,6 +26,7 @@ from flask_app.dataverse.errors import (
     DataverseRefused,
     DataverseUnavailable,
 )
+from flask_app.words import noted
 
 _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})")
 _CHUNK = 1 << 18  # bytes per read of a body
@@ -179,7 +180,8 @@ class Transport:
             if body is None:
                 bound = f"{self._max_body:,} bytes"
                 return DataverseProtocolError(
-                    f"{host} sent more than {bound} in one answer.", status=response.status_code
+                    noted("%(host)s sent more than %(bound)s in one answer.", host=host, bound=bound),
+                    status=response.status_code,
                 )
             return Answer(host, response.status_code, response.headers, body)
 
@@ -198,25 +200,37 @@ class Transport:
         host, text = _host(request), str(fault)
         if deadline.remaining() <= 0:
             return DataverseUnavailable(
-                f"{host} did not give a full answer within {deadline.seconds:g} seconds."
+                noted(
+                    "%(host)s did not give a full answer within %(seconds)s seconds.",
+                    host=host,
+                    seconds=f"{deadline.seconds:g}",
+                )
             )
         if "CERTIFICATE_VERIFY_FAILED" in text:
             return DataverseRefused(
-                f"The TLS certificate of {host} is not trusted here; check the CA bundle."
+                noted("The TLS certificate of %(host)s is not trusted here; check the CA bundle.", host=host)
             )
         if isinstance(fault, requests.exceptions.ContentDecodingError):
-            return DataverseProtocolError(f"{host} sent an answer that cannot be unpacked.")
+            return DataverseProtocolError(
+                noted("%(host)s sent an answer that cannot be unpacked.", host=host)
+            )
         if (proxy := _proxy_of(request)) and isinstance(fault, (ValueError, requests.exceptions.ProxyError)):
             return _proxy_fault(proxy, host, text)
         if isinstance(fault, ValueError):  # requests: an address that is none
-            return DataverseRefused(f"The address of {host} cannot be used; check the configuration.")
+            return DataverseRefused(
+                noted("The address of %(host)s cannot be used; check the configuration.", host=host)
+            )
         if isinstance(fault, requests.exceptions.Timeout) or "timed out" in text:
-            return DataverseUnavailable(f"{host} was silent for {self._timeout:g} seconds.")
+            return DataverseUnavailable(
+                noted("%(host)s was silent for %(timeout)s seconds.", host=host, timeout=f"{self._timeout:g}")
+            )
         if "NameResolutionError" in text:
             return DataverseUnavailable(
-                f"The name {host} cannot be resolved; check the address and the network."
+                noted("The name %(host)s cannot be resolved; check the address and the network.", host=host)
             )
-        return DataverseUnavailable(f"The connection to {host} could not be made or broke off.")
+        return DataverseUnavailable(
+            noted("The connection to %(host)s could not be made or broke off.", host=host)
+        )
 
 
 def proxies_for(request: requests.PreparedRequest) -> dict[str, str]:
@@ -243,14 +257,27 @@ def _proxy_fault(proxy: str, host: str, text: str) -> DataverseClientError:
     """Say what is wrong with the proxy, by its name: its address may hold a password."""
     name = proxy.rpartition("@")[2].removeprefix("http://").strip("/")
     if "Tunnel connection failed: 407" in text:
-        return DataverseRefused(f"The proxy {name} (HTTPS_PROXY) wants a user and a password that are right.")
+        return DataverseRefused(
+            noted("The proxy %(name)s (HTTPS_PROXY) wants a user and a password that are right.", name=name)
+        )
     if found := _TUNNEL_REFUSED.search(text):
         code = int(found[1])
         kind = DataverseUnavailable if code >= 500 else DataverseRefused
-        return kind(f"The proxy {name} (HTTPS_PROXY) does not let us through to {host} (HTTP {code}).")
+        return kind(
+            noted(
+                "The proxy %(name)s (HTTPS_PROXY) does not let us through to %(host)s (HTTP %(code)s).",
+                name=name,
+                host=host,
+                code=code,
+            )
+        )
     if "Unable to connect to proxy" in text or "Cannot connect to proxy" in text:
-        return DataverseUnavailable(f"The proxy {name} (HTTPS_PROXY) could not be reached.")
-    return DataverseRefused(f"The proxy {name} (HTTPS_PROXY) cannot be used; check its address.")
+        return DataverseUnavailable(
+            noted("The proxy %(name)s (HTTPS_PROXY) could not be reached.", name=name)
+        )
+    return DataverseRefused(
+        noted("The proxy %(name)s (HTTPS_PROXY) cannot be used; check its address.", name=name)
+    )
 
 
 def _host(request: requests.PreparedRequest) -> str:
@@ -263,7 +290,9 @@ def _trusting(ca_bundle: str | None) -> ssl.SSLContext:
     except OSError:  # an SSLError is one, too
         context = None
     if context is None:
-        raise DataverseRefused(f"The CA bundle {ca_bundle} cannot be read as certificates.")
+        raise DataverseRefused(
+            noted("The CA bundle %(ca_bundle)s cannot be read as certificates.", ca_bundle=ca_bundle)
+        )
     context.sslsocket_class = _DeadlineSocket
     return context
 

@@ -14,6 +14,7 @@ from flask_app.dataverse.errors import DataverseProtocolError, DataverseRefused
 from flask_app.dataverse.retries import Call, CallStatistics, Retrier, RetryPolicy
 from flask_app.dataverse.tokens import TokenSource
 from flask_app.dataverse.transport import Deadline, Transport
+from flask_app.words import noted
 
 Row = dict[str, Any]
 
@@ -46,7 +47,7 @@ class WebApi:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if not (tenant_id and client_id and client_secret):
-            raise DataverseRefused("Dataverse needs a tenant id, a client id and a client secret.")
+            raise DataverseRefused(noted("Dataverse needs a tenant id, a client id and a client secret."))
         self.base_url = https_origin(base_url)
         self._api = f"{self.base_url}/api/data/{api_version}"
         self._deadline_seconds = deadline_seconds
@@ -92,9 +93,9 @@ class WebApi:
             raise error_for(answer, self._scrub)
         content = answer.json_object()
         if content is None:
-            html = "html" in answer.headers.get("Content-Type", "").lower()
-            what = "a web page instead of rows" if html else "something that is not whole JSON"
-            raise unreadable(answer, what)
+            if "html" in answer.headers.get("Content-Type", "").lower():
+                raise unreadable(answer, noted("a web page instead of rows"))
+            raise unreadable(answer, noted("something that is not whole JSON"))
         return content
 
     def _answer(self, request: requests.Request, call: Call) -> Answer:
@@ -135,5 +136,5 @@ def _authorized(request: requests.Request, token: str) -> requests.PreparedReque
 
 def unreadable(answer: Answer, what: str) -> DataverseProtocolError:
     """Return the error for an answer that is not what it should be."""
-    sentence = f"{answer.host} answered with {what}."
+    sentence = noted("%(host)s answered with %(what)s.", host=answer.host, what=what)
     return DataverseProtocolError(sentence, status=answer.status, request_id=answer.request_id)

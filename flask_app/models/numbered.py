@@ -152,7 +152,9 @@ class Numbered:
         try:
             db.session.flush()
         except IntegrityError:
-            raise ConcurrentUpdate("Another job with this IM number was saved at this very moment.") from None
+            raise ConcurrentUpdate(
+                _("Another job with this IM number was saved at this very moment.")
+            ) from None
         for key in set(given_up) - {job.im_key for job, _to in steps}:
             if not is_twin_key(key):
                 cls._hand_on(key)

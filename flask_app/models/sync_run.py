@@ -25,6 +25,7 @@ from flask_app.models.database import Base, db
 from flask_app.models.errors import ConcurrentUpdate
 from flask_app.models.types import UtcDateTime, exact_string, words
 from flask_app.models.user import User
+from flask_app.words import noted
 
 # Renewed at each page. It must outlive whatever may lie between two pages or between the last page and the
 # commit: a whole reading ends after ten minutes (sync/running.py; a test adds it up), the rest is for writing
@@ -106,7 +107,7 @@ class SyncRun(Base):
         try:
             db.session.flush()
         except IntegrityError:
-            raise ConcurrentUpdate("Another sync has started at this very moment.") from None
+            raise ConcurrentUpdate(noted("Another sync has started at this very moment.")) from None
         return run
 
     def looks_dead(self, *, now: datetime) -> bool:
@@ -118,7 +119,9 @@ class SyncRun(Base):
 
     def _abandon(self, now: datetime) -> bool:
         """End a dead run in its place; False if it has stirred in the meantime."""
-        message = "This run broke off: the program was stopped, or gave no sign of life. It changed nothing."
+        message = noted(
+            "This run broke off: the program was stopped, or gave no sign of life. It changed nothing."
+        )
         mine = update(SyncRun).where(
             SyncRun.id == self.id, SyncRun.finished_at.is_(None), SyncRun.lease_until == self.lease_until
         )

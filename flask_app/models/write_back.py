@@ -13,6 +13,7 @@ from flask_app.models.errors import ConcurrentUpdate
 from flask_app.models.owed_hours import OwedHours
 from flask_app.models.types import UtcDateTime, exact_string, words
 from flask_app.models.user import User
+from flask_app.words import _
 
 WAITING, ON, STOPPED = "waiting", "on", "stopped"
 
@@ -53,7 +54,7 @@ class WriteBack(Base):
             try:
                 db.session.flush()
             except IntegrityError:
-                raise ConcurrentUpdate("Somebody else has begun with this at this very moment.") from None
+                raise ConcurrentUpdate(_("Somebody else has begun with this at this very moment.")) from None
         return row
 
     @classmethod

@@ -34,6 +34,7 @@ from flask_app.sync.running import (
     rest_after,
     take,
 )
+from flask_app.words import noted
 
 __all__ = [
     "SyncFailed",
@@ -53,7 +54,7 @@ __all__ = [
 ]
 
 CHANGES_ONLY = ("login", POLL)  # these read what has changed since the last good run, if that is enough
-_BROKE_OFF = "The sync broke off on our side; the log says why. It changed nothing."
+_BROKE_OFF = noted("The sync broke off on our side; the log says why. It changed nothing.")
 
 
 class SyncNotConfigured(Exception):
@@ -155,9 +156,11 @@ def connection() -> DataverseSettings:
     """Return how to reach Dataverse, or raise SyncNotConfigured."""
     config = settings()
     if not config.use_dataverse:
-        raise SyncNotConfigured("Job sync is switched off (USE_DATAVERSE=false).")
+        raise SyncNotConfigured(noted("Job sync is switched off (USE_DATAVERSE=false)."))
     if config.dataverse is None:
-        raise SyncNotConfigured("Dataverse is not connected. Set the DATAVERSE_ variables to connect it.")
+        raise SyncNotConfigured(
+            noted("Dataverse is not connected. Set the DATAVERSE_ variables to connect it.")
+        )
     return config.dataverse
 
 

@@ -12,6 +12,7 @@ from flask_app.dataverse.service import DataverseService
 from flask_app.models import db
 from flask_app.sync.plan import known, plan_for
 from flask_app.sync.reading import ChangeSet, read_everything
+from flask_app.words import noted
 
 __all__ = ["FAILED", "OK", "WARNING", "Step", "board_step", "check", "would_work"]
 
@@ -21,11 +22,13 @@ def check(*, today: date) -> Iterator[Step]:
     config = settings()
     if config.dataverse is None:
         yield Step(
-            "Settings", FAILED, "Dataverse is not connected. Set the DATAVERSE_ variables to connect it."
+            noted("Settings"),
+            FAILED,
+            noted("Dataverse is not connected. Set the DATAVERSE_ variables to connect it."),
         )
         return
     if not config.use_dataverse:
-        yield Step("Settings", FAILED, "Job sync is switched off (USE_DATAVERSE=false).")
+        yield Step(noted("Settings"), FAILED, noted("Job sync is switched off (USE_DATAVERSE=false)."))
     yield from diagnose(
         config.dataverse, today=today, writes_hours=config.writes_hours, writes_phases=config.writes_phases
     )
@@ -47,16 +50,20 @@ def board_step(*, now: datetime) -> Step:
             db.session.commit()
             news = read_everything(DataverseService(probe), before, CallStatistics())
     except DataverseClientError as error:
-        return Step("Board", FAILED, str(error))
+        return Step(noted("Board"), FAILED, str(error))
     try:
-        return Step("Board", WARNING if news.warnings else OK, _told(news, now))
+        return Step(noted("Board"), WARNING if news.warnings else OK, _told(news, now))
     finally:
         db.session.rollback()
 
 
 def _told(news: ChangeSet, now: datetime) -> str:
     plan = plan_for(news, now=now)
-    told = [f"Approved rows: {len(news.approved):,}.", f"New jobs among them: {len(plan.new):,}."]
+    told = [
+        noted("Approved rows: %(count)s.", count=f"{len(news.approved):,}"),
+        noted("New jobs among them: %(count)s.", count=f"{len(plan.new):,}"),
+    ]
     if plan.skipped:
-        told.append(f"Rows that can't be taken: {len(plan.skipped):,}; a sync says why.")
+        skipped = f"{len(plan.skipped):,}"
+        told.append(noted("Rows that can't be taken: %(count)s; a sync says why.", count=skipped))
     return " ".join([*told, *news.warnings])

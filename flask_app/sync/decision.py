@@ -21,13 +21,16 @@ from flask_app.dataverse.service import DataverseJob
 from flask_app.im_number import im_key
 from flask_app.models.job import APPROVED, DELETED, FOLLOWED, IM_NUMBER_MAX, MISSING
 from flask_app.sync.following import JobState
+from flask_app.words import noted
 
 # What somebody typed with a job: a link must not replace it.
 BY_HAND = ("general_contractor", "job_scope", "job_name_address")
-TAKEN = "Another row of Dataverse has the job with this IM number."
-TOO_LONG = f"The IM number is longer than {IM_NUMBER_MAX} characters in capitals."
+TAKEN = noted("Another row of Dataverse has the job with this IM number.")
+TOO_LONG = noted("The IM number is longer than %(most)s characters in capitals.", most=IM_NUMBER_MAX)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
-RENUMBERED = "Job {here} has the number {there} in Dataverse. Let it follow, and this row comes in."
+RENUMBERED = noted(
+    "Job %(here)s has the number %(there)s in Dataverse. Let it follow, and this row comes in."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,7 @@ def _in_the_way(holder: JobState | None, key: str) -> str:
     """Return why a row can't have its number here: who has it, and whether that one should."""
     there = holder.dataverse_says.get("im_number") if holder else None
     if holder and there is not None and im_key(there) != key:
-        return RENUMBERED.format(here=holder.im_number, there=there)
+        return noted(RENUMBERED, here=holder.im_number, there=there)
     return TAKEN
 
 

@@ -11,6 +11,7 @@ from flask_app.dataverse.transport import Deadline
 from flask_app.models import JobFolder, committing
 from flask_app.sync.approved_jobs import service_of_app
 from flask_app.sync.running import rest_after
+from flask_app.words import noted
 
 FOLDERS = "job_folders"  # the task's name
 SECONDS = 300.0  # all its requests together
@@ -39,7 +40,7 @@ def refresh_folders(*, now: datetime) -> Refreshed | None:
     try:
         return Refreshed(_refresh(FolderTable(service_of_app().client), now))
     except DataverseClientError as error:
-        sentence = f"SharePoint's folders could not be read: {error}"
+        sentence = noted("SharePoint's folders could not be read: %(reason)s", reason=error)
         return Refreshed(sentence, worked=False, rest_until=rest_after(error))
 
 
@@ -67,7 +68,10 @@ def _refresh(table: FolderTable, now: datetime) -> str:
             if address:
                 folders[job_id] = (location.location_id, location.relative, address)
     committing(lambda: JobFolder.write(folders, set(jobs.values()), at=now))
-    told = f"Folders known: {len(folders):,}."
-    return (
-        f"{told} Not shown, being outside of the organization's SharePoint: {refused:,}." if refused else told
+    told = noted("Folders known: %(count)s.", count=f"{len(folders):,}")
+    if not refused:
+        return told
+    outside = noted(
+        "Not shown, being outside of the organization's SharePoint: %(count)s.", count=f"{refused:,}"
     )
+    return f"{told} {outside}"

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from flask_app.models.database import db
 from flask_app.models.errors import ConcurrentUpdate
 from flask_app.models.job import ACTIVE, APPROVED, DATAVERSE, FOLLOWED, INACTIVE, Job
+from flask_app.words import _
 
 T = TypeVar("T")
 
@@ -121,7 +122,7 @@ def insert_jobs(rows: Sequence[Mapping[str, object]], *, at: datetime) -> None:
             tuples = [(*map(row.__getitem__, _ARRIVING), *values) for row in chunk]
             db.session.connection().exec_driver_sql(statement, tuples)
     except IntegrityError:
-        raise ConcurrentUpdate("Another job with this IM number was saved at this very moment.") from None
+        raise ConcurrentUpdate(_("Another job with this IM number was saved at this very moment.")) from None
 
 
 def update_jobs(jobs: Iterable[JobState], *, at: datetime) -> None:

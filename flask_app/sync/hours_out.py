@@ -23,7 +23,7 @@ from flask_app.models.errors import RuleViolation
 from flask_app.models.owed_hours import LEASE, PARKED, SAME, SENT, Owed, Settled
 from flask_app.sync.approved_jobs import connection, service_of_app
 from flask_app.sync.running import rest_after
-from flask_app.words import _
+from flask_app.words import _, noted, retold
 
 BATCH_SECONDS = 120.0  # all requests of one batch, waits included; well within the lease of its rows
 CHECK_EVERY = timedelta(hours=24)
@@ -48,11 +48,11 @@ class Pass:
 
     @property
     def sentence(self) -> str:
-        parts = [f"Hours written: {self.sent:,}."]
+        parts = [noted("Hours written: %(count)s.", count=f"{self.sent:,}")]
         if self.same:
-            parts.append(f"Right already: {self.same:,}.")
+            parts.append(noted("Right already: %(count)s.", count=f"{self.same:,}"))
         if self.parked:
-            parts.append(f"Refused by Dataverse: {self.parked:,}.")
+            parts.append(noted("Refused by Dataverse: %(count)s.", count=f"{self.parked:,}"))
         return " ".join([*parts, self.trouble]).strip()
 
 
@@ -92,7 +92,7 @@ def would_change() -> tuple[str, list[WouldChange]]:
         organization, column = table.organization(), table.column()
         present = dict(table.everything(CallStatistics(deadline=Deadline(600))))
     except DataverseClientError as error:
-        raise WriteBackRefused(str(error)) from None
+        raise WriteBackRefused(retold(str(error))) from None
     totals = committing(lambda: OwedHours.totals(with_assumed=settings().writes_assumed_hours))
     found = []
     for job in committing(OwedHours.linked_jobs):
@@ -109,7 +109,7 @@ def start(organization: str, *, everything: bool, by: User, at: datetime) -> Non
         present, user = table.who_am_i()
         table.column()
     except DataverseClientError as error:
-        raise WriteBackRefused(str(error)) from None
+        raise WriteBackRefused(retold(str(error))) from None
     if present != organization:
         raise WriteBackRefused(
             _("This is another organization of Dataverse than the one you saw. Look again first.")
@@ -154,8 +154,10 @@ def _send_all(done: Pass) -> None:
     allowed = committing(WriteBack.current).organization_id
     if table.organization() != allowed:
         raise WriteBackRefused(
-            "This is another organization of Dataverse than the one that hours may be written to, so nothing "
-            "was written. If that is right, start the writing again on the page about it."
+            noted(
+                "This is another organization of Dataverse than the one that hours may be written to, so "
+                "nothing was written. If that is right, start the writing again on the page about it."
+            )
         )
     table.column()
     for _batch in range(_MOST_BATCHES):
@@ -175,7 +177,7 @@ def _send_all(done: Pass) -> None:
             count = sum(one.outcome == outcome for one in settled)
             setattr(done, outcome, getattr(done, outcome) + count)
         if len(settled) < len(owed):
-            raise DataverseUnavailable("Dataverse did not take some of the hours for the moment.")
+            raise DataverseUnavailable(noted("Dataverse did not take some of the hours for the moment."))
 
 
 def _take(lease: str) -> list[Owed]:
@@ -209,7 +211,7 @@ def _without_writing(owed: Owed, present: Mapping[str, Any], column: HoursColumn
     """Return what became of a row that needs no writing or can't be written; None if it is to be written."""
     if owed.row_id not in present:
         return Settled(
-            owed, PARKED, reason="Dataverse shows no such row: it was deleted, or we may not see it."
+            owed, PARKED, reason=noted("Dataverse shows no such row: it was deleted, or we may not see it.")
         )
     before = present[owed.row_id]
     if column.same(before, owed.minutes):

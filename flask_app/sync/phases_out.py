@@ -29,7 +29,7 @@ from flask_app.models.job_phase import (
     work_done,
 )
 from flask_app.sync.approved_jobs import connection, service_of_app
-from flask_app.words import _
+from flask_app.words import _, noted, retold
 
 SECONDS = 240.0  # all requests of one pass: it has to end before its claim does
 MOST_AT_ONCE = 1000  # jobs in one pass
@@ -102,7 +102,7 @@ def read_choices() -> list[Phase]:
     try:
         return table.choices()
     except DataverseClientError as error:
-        raise PhasesRefused(str(error)) from None
+        raise PhasesRefused(retold(str(error))) from None
 
 
 def would_move(rules: Sequence[PhaseRule]) -> tuple[str, list[Phase], list[WouldMove]]:
@@ -112,7 +112,7 @@ def would_move(rules: Sequence[PhaseRule]) -> tuple[str, list[Phase], list[Would
         organization, choices = table.organization(), table.choices()
         there = table.everything(CallStatistics(deadline=Deadline(600)))
     except DataverseClientError as error:
-        raise PhasesRefused(str(error)) from None
+        raise PhasesRefused(retold(str(error))) from None
     order, moves = _order(choices), []
     for job, minutes in committing(work_done).values():
         wanted, row = target(job, minutes, rules), there.get(str(job.dataverse_id))
@@ -127,7 +127,7 @@ def start_phases(organization: str, rules: Sequence[PhaseRule], *, by: User, at:
     try:
         present, there = table.organization(), table.everything(CallStatistics(deadline=Deadline(600)))
     except DataverseClientError as error:
-        raise PhasesRefused(str(error)) from None
+        raise PhasesRefused(retold(str(error))) from None
     if present != organization:
         raise PhasesRefused(
             _("This is another organization of Dataverse than the one you saw. Look again first.")
@@ -161,8 +161,10 @@ def _send(table: PhaseTable, organization: str, done: PhasePass, now: datetime) 
         return
     if table.organization() != organization:
         raise DataverseRefused(
-            "This is another organization of Dataverse than the one that phases may be written to, so "
-            "nothing was written. If that is right, start it again on the page about it."
+            noted(
+                "This is another organization of Dataverse than the one that phases may be written to, so "
+                "nothing was written. If that is right, start it again on the page about it."
+            )
         )
     order, statistics = _order(table.choices()), CallStatistics(deadline=Deadline(SECONDS))
     for first in range(0, len(pending), IDS_AT_ONCE):

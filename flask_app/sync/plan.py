@@ -1,6 +1,6 @@
 """A sync's plan: what is new, set against the board; to be shown (a rehearsal) or carried out (a run)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from flask_app.sync.following import (
 )
 from flask_app.sync.holding import BLANK, TOGETHER, Held, Holding, Standing, hold_back
 from flask_app.sync.reading import ChangeSet, Snapshot
+from flask_app.words import noted, noted_number
 
 _MOST_KEPT = 2000  # rows of the ledger per run and kind; the counts are always of all
 
@@ -93,33 +94,65 @@ class Plan:
             SyncHold.write(one.kind, one.job_ids, out_of=one.out_of, state=one.state, run_id=run_id, at=at)
 
     def summary(self) -> str:
-        """Return the run in words, whole sentences."""
-        counts = self.counts()
-        relinked = sum(1 for link in self.decision.linked if link.old)
-        sentences = [
-            _counted(counts["added"], "1 new job came in.", "{:,} new jobs came in."),
-            _counted(counts["linked"] - relinked, "1 job typed in here follows Dataverse now.",
-                     "{:,} jobs typed in here follow Dataverse now."),
-            _counted(relinked, "1 job follows another row of Dataverse now: its own is no approved one.",
-                     "{:,} jobs follow other rows of Dataverse now: their own are no approved ones."),
-            _counted(counts["returned"], "1 job is approved in Dataverse again.",
-                     "{:,} jobs are approved in Dataverse again."),
-            _counted(counts["updated"], "1 job changed in Dataverse.", "{:,} jobs changed in Dataverse."),
-            _counted(counts["gone"], "1 job is not approved in Dataverse any more.",
-                     "{:,} jobs are not approved in Dataverse any more."),
-        ]  # fmt: skip
-        if not any(sentences) and not self.holding.held:
+        """Return the run in words, whole sentences, to be stored."""
+        sentences = [sentence for count, sentence in self._told() if count]
+        if not sentences and not self.holding.held:
             sentences = [self._nothing()]
-        skipped = _counted(len(self.skipped), "1 row could not be taken.", "{:,} rows could not be taken.")
-        held = [_told(one) for one in self.holding.held]
-        return " ".join(sentence for sentence in (*sentences, *held, skipped) if sentence)
+        sentences += [_held_back(one) for one in self.holding.held]
+        if skipped := len(self.skipped):
+            sentences.append(
+                noted_number("1 row could not be taken.", "%(n)s rows could not be taken.", skipped)
+            )
+        return " ".join(sentences)
+
+    def _told(self) -> Iterator[tuple[int, str]]:
+        """Yield how many jobs each sentence is about, and the sentence."""
+        counts, links = self.counts(), self.decision.linked
+        n = counts["added"]
+        yield n, noted_number("1 new job came in.", "%(n)s new jobs came in.", n)
+        n = sum(not link.old for link in links)
+        yield (
+            n,
+            noted_number(
+                "1 job typed in here follows Dataverse now.",
+                "%(n)s jobs typed in here follow Dataverse now.",
+                n,
+            ),
+        )
+        n = sum(bool(link.old) for link in links)
+        yield (
+            n,
+            noted_number(
+                "1 job follows another row of Dataverse now: its own is no approved one.",
+                "%(n)s jobs follow other rows of Dataverse now: their own are no approved ones.",
+                n,
+            ),
+        )
+        n = counts["returned"]
+        yield (
+            n,
+            noted_number(
+                "1 job is approved in Dataverse again.", "%(n)s jobs are approved in Dataverse again.", n
+            ),
+        )
+        n = counts["updated"]
+        yield n, noted_number("1 job changed in Dataverse.", "%(n)s jobs changed in Dataverse.", n)
+        n = counts["gone"]
+        yield (
+            n,
+            noted_number(
+                "1 job is not approved in Dataverse any more.",
+                "%(n)s jobs are not approved in Dataverse any more.",
+                n,
+            ),
+        )
 
     def _nothing(self) -> str:
         if not self.is_full:
-            return "Nothing has changed in Dataverse."
+            return noted("Nothing has changed in Dataverse.")
         if self.already_there:
-            return "Nothing new: every approved job is on the board already."
-        return "Dataverse has no approved jobs."
+            return noted("Nothing new: every approved job is on the board already.")
+        return noted("Dataverse has no approved jobs.")
 
 
 def plan_for(news: ChangeSet, *, now: datetime) -> Plan:
@@ -217,14 +250,18 @@ def _as_skip(row: InvalidRow) -> dict[str, object]:
     }
 
 
-def _told(held: Held) -> str:
+_LOOK = noted("An admin has to look at it.")
+
+
+def _held_back(held: Held) -> str:
     says = in_words(held.kind, len(held.job_ids), held.out_of)
     if held.state == DISMISSED:
-        return f"{says} An admin has dismissed that: they stay as they are."
+        dismissed = noted("An admin has dismissed that: they stay as they are.")
+        return f"{says} {dismissed}"
     if held.hooked:
-        says += f" Webhooks have told the same of others within the last hour: {held.hooked:,}."
-    return f"{says} That is too much to be believed: nothing of it was done. An admin has to look at it."
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return one if count == 1 else many.format(count) if count else ""
+        others = noted(
+            "Webhooks have told the same of others within the last hour: %(count)s.", count=f"{held.hooked:,}"
+        )
+        says = f"{says} {others}"
+    too_much = noted("That is too much to be believed: nothing of it was done.")
+    return f"{says} {too_much} {_LOOK}"

@@ -19,11 +19,12 @@ from flask_app.models import SyncRun, committing
 from flask_app.models.errors import Busy, ConcurrentUpdate
 from flask_app.models.sync_run import ABANDONED, FAILED, POLL, WEBHOOK
 from flask_app.models.task_run import LONGEST_REST
+from flask_app.words import noted
 
 RUN_SECONDS = 600.0  # the longest that one run reads, with all its requests, pages and waits
 BY_ITSELF = ("schedule", POLL, WEBHOOK, "login")  # these leave Dataverse alone while it wants to rest
 
-_STOPPED = "This run was interrupted: the program was stopped. It changed nothing."
+_STOPPED = noted("This run was interrupted: the program was stopped. It changed nothing.")
 
 _log = logging.getLogger(__name__)
 _under_way: dict[tuple[int, int], tuple[Flask, "Running"]] = {}  # by process and run: a fork copies this
@@ -35,7 +36,7 @@ class SyncRunning(Exception):
 
     def __init__(self, run_id: int | None) -> None:
         self.run_id = run_id
-        super().__init__("A sync is running already. Its result will be here in a moment.")
+        super().__init__(noted("A sync is running already. Its result will be here in a moment."))
 
 
 class SyncTooSoon(Exception):
@@ -47,14 +48,14 @@ class SyncResting(SyncTooSoon):
 
     def __init__(self, until: datetime) -> None:
         self.until = until
-        super().__init__("Dataverse has asked for a rest that is not over yet.")
+        super().__init__(noted("Dataverse has asked for a rest that is not over yet."))
 
 
 class SyncLost(Exception):
     """This run was taken for dead, and another one may have begun: nothing of it may be saved."""
 
     def __init__(self) -> None:
-        super().__init__("This sync took so long that it was given up. It changed nothing. Try again.")
+        super().__init__(noted("This sync took so long that it was given up. It changed nothing. Try again."))
 
 
 class Running:

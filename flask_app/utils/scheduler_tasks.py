@@ -29,6 +29,7 @@ from flask_app.timeclock.clock_out import CLOCK_OUT, Outcome, clock_out, due_end
 from flask_app.upkeep.task_lines import TaskLine
 from flask_app.utils.hooked_sync import automated_hooks
 from flask_app.utils.timed_sync import BROKE_OFF, Ended, sync_unattended
+from flask_app.words import noted
 
 FIRST_LOOK = timedelta(seconds=3)
 POLLS_KEPT = timedelta(days=2)  # claims of polls; the polls' runs are in the sync's ledger
@@ -128,7 +129,7 @@ def automated_job_sync(app: Flask) -> None:
 
 
 def _prune() -> Ended:
-    return Ended(f"Old lines forgotten: {prune(now=utc_now()):,}.")
+    return Ended(noted("Old lines forgotten: %(count)s.", count=f"{prune(now=utc_now()):,}"))
 
 
 def _read_folders(due_at: datetime, retry_until: datetime) -> None:

@@ -12,8 +12,9 @@ from flask_app.sync.approved_jobs import (
     SyncTooSoon,
     sync_approved_jobs,
 )
+from flask_app.words import noted
 
-BROKE_OFF = "It broke off on our side; the log says why."
+BROKE_OFF = noted("It broke off on our side; the log says why.")
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def sync_unattended(trigger: str, not_within: timedelta | None = None) -> Ended 
     except SyncResting as rest:
         return Ended(str(rest), worked=False, next_try_at=rest.until)
     except SyncTooSoon:
-        return Ended("Not needed: a sync began a moment ago.")
+        return Ended(noted("Not needed: a sync began a moment ago."))
     except (SyncNotConfigured, SyncLost) as reason:
         return Ended(str(reason), worked=False)
     return Ended(result.message, worked=not result.failed, next_try_at=result.rest_until)

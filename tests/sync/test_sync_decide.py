@@ -200,7 +200,7 @@ def test_a_row_is_left_out_for_a_reason_that_is_true(rows, gone, shop):
         elif reason != TOO_LONG:
             [holder] = [job for job in after if job.im_key == im_key(row.im_number)]
             said = holder.dataverse_says["im_number"]
-            assert reason == RENUMBERED.format(here=holder.im_number, there=said)
+            assert reason == RENUMBERED % {"here": holder.im_number, "there": said}
             assert im_key(said) != holder.im_key
 
 

@@ -98,3 +98,76 @@ def test_a_plural_has_the_placeholders_of_its_sentence(code: str) -> None:
             wanted = {*place.findall(one.id[0]), *place.findall(one.id[1])}
             assert set(place.findall(one.string[1])) == set(place.findall(one.id[1])), one.id
             assert set(place.findall(one.string[0])) <= wanted, one.id
+
+
+# What is stored and told later: "noted" in these rooms; Dataverse's own names and queries are no sentences.
+NOTING = sorted(
+    [*(PROJECT / "flask_app" / "sync").glob("*.py"), *(PROJECT / "flask_app" / "dataverse").glob("*.py")]
+)
+# Told to an operator at a terminal, or to another program; a fault of the program itself.
+UNTOLD = {"webhook_command.py", "registration.py", "hooks.py"}
+IN_CATALOG = {*KEYWORDS, "info", "exception", "retold"}
+
+
+@pytest.mark.parametrize("path", [p for p in NOTING if p.name not in UNTOLD], ids=lambda path: path.stem)
+def test_what_a_sync_tells_can_be_told_again_in_another_language(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        for child in ast.iter_child_nodes(node):
+            child.parent = node  # type: ignore[attr-defined]
+
+    def stands_in_catalog(node: ast.AST) -> bool:
+        while node := getattr(node, "parent", None):
+            if isinstance(node, ast.Expr) or (isinstance(node, ast.Call) and name_of(node) in IN_CATALOG):
+                return True
+        return False
+
+    def is_sentence(text: str) -> bool:
+        return text.endswith(".") and len(text.split()) > 2
+
+    stray = [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant | ast.JoinedStr)
+        and is_sentence(ast.unparse(node).strip("f\"'"))
+        and not stands_in_catalog(node)
+    ]
+    assert stray == []
+
+
+SAID = [
+    (
+        "3 new jobs came in. 1 job changed in Dataverse. "
+        "Dataverse says that 13 of 60 jobs are not approved any more. An admin has to look at it.",
+        "Llegaron 3 trabajos nuevos. 1 trabajo cambió en Dataverse. "
+        "Dataverse dice que 13 de 60 trabajos ya no están aprobados. Un administrador tiene que revisarlo.",
+    ),
+    (
+        "org.crm.dynamics.com is out of order for the moment (HTTP 503). The server said this.",
+        "org.crm.dynamics.com no funciona por el momento (HTTP 503). The server said this.",
+    ),
+    (
+        "SharePoint's folders could not be read: org.crm.dynamics.com was silent for 30 seconds.",
+        "No se pudieron leer las carpetas de SharePoint: org.crm.dynamics.com no respondió en 30 segundos.",
+    ),
+    (
+        "Hours written: 3. Right already: 1. org.crm.dynamics.com was silent for 30 seconds.",
+        "Horas escritas: 3. Ya estaban bien: 1. org.crm.dynamics.com no respondió en 30 segundos.",
+    ),
+    (
+        "Job 4512 has the number 45 in Dataverse. Let it follow, and this row comes in.",
+        "El trabajo 4512 tiene el número 45 en Dataverse. Hágalo seguir, y esta fila entra.",
+    ),
+    (
+        "Dataverse's table imi_job has no column imi_imnumber. "
+        "It says the job's IM number: without it there can be no sync.",
+        "La tabla imi_job de Dataverse no tiene la columna imi_imnumber. "
+        "Dice el número IM del trabajo: sin ella no puede haber sincronización.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "told"), SAID)
+def test_sentences_in_a_row_are_told_again_each_by_itself(said: str, told: str) -> None:
+    with words.speaking("es"):
+        assert words.retold(said) == told
