@@ -24,7 +24,7 @@ from flask import Flask
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from sqlalchemy import create_engine, delete, select, text
+from sqlalchemy import delete, select, text
 
 from flask_app import create_app, migrations
 from flask_app.config import Config
@@ -33,7 +33,7 @@ from flask_app.models.errors import RuleViolation
 from flask_app.timeclock import corrections, ledger
 from flask_app.timeclock.clock_out import clock_out, due_ends
 from flask_app.timeclock.ledger import Actor, PunchRules
-from tests.servers import private_mariadb
+from tests.servers import new_database, private_mariadb
 
 ZONE = ZoneInfo("America/New_York")
 RULES = PunchRules(ZONE)
@@ -514,11 +514,7 @@ def main() -> None:
         server = Path(folder, "mariadb")
         server.mkdir()
         with private_mariadb(server) as url:
-            engine = create_engine(url, connect_args={"ssl_disabled": True}, isolation_level="AUTOCOMMIT")
-            with engine.connect() as connection:
-                connection.execute(text("CREATE DATABASE model CHARACTER SET utf8mb4"))
-            engine.dispose()
-            prove(f"{url}/model", options.histories, options.seed)
+            prove(new_database(url, "model"), options.histories, options.seed)
 
 
 if __name__ == "__main__":

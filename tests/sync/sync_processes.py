@@ -98,13 +98,13 @@ def _taken() -> SyncRun | None:
 def sync_and_stop(config: Config, point: str, reached: ProcessEvent) -> None:
     """Sync, and stand still for ever at one point of it."""
     owner, method, when = POINTS[point]
-    setattr(owner, method, _standing_still(getattr(owner, method), when, reached))
+    setattr(owner, method, standing_still(getattr(owner, method), when, reached))
     app: Flask = create_app(config)
     with app.app_context():
         sync_approved_jobs(trigger="button")
 
 
-def _standing_still(work: Callable[..., Any], when: str, reached: ProcessEvent) -> Callable[..., Any]:
+def standing_still(work: Callable[..., Any], when: str, reached: ProcessEvent) -> Callable[..., Any]:
     @wraps(work)
     def stopped(*arguments: Any, **named: Any) -> Any:
         if when == "after":
