@@ -9,6 +9,7 @@ from flask_app.controllers.shift_office import in_words, problems_in_words
 from flask_app.models import Correction, Shift, committing
 from flask_app.models.correction import FORGOT, WRONG_JOB, WRONG_TIME
 from flask_app.models.errors import RuleViolation, ValidationError
+from flask_app.models.pinned_job import jobs_at_hand
 from flask_app.timeclock import corrections as timeclock
 from flask_app.timeclock import ledger
 from flask_app.web.access import (
@@ -17,13 +18,14 @@ from flask_app.web.access import (
     correction_or_404,
     current_user,
     login_required,
+    my_shift,
     own_shift_or_403,
 )
 from flask_app.web.drafts import draws_again
 from flask_app.web.now import now, today
 from flask_app.web.parse import row_id
 from flask_app.web.presenting import clock, clock_rules
-from flask_app.web.shift_forms import KINDS, CorrectionForm, MissingShiftForm, as_shown
+from flask_app.web.shift_forms import KINDS, CorrectionForm, MissingShiftForm, SwitchForm, as_shown
 from flask_app.words import _
 
 bp = Blueprint("corrections", __name__)
@@ -59,6 +61,38 @@ def send() -> ResponseReturnValue:
     except ValidationError as invalid:
         form.refuse(in_words(invalid))
         return _page(shift, form), form.code
+    except RuleViolation as refusal:
+        flash(str(refusal), "error")
+        return redirect(url_for("shifts.hours"))
+    flash(_("Sent to the office. The answer will appear here."), "success")
+    return redirect(url_for("shifts.hours"))
+
+
+@bp.get("/my/switch")
+@login_required
+def switched() -> ResponseReturnValue:
+    """I switched jobs, but didn't punch it then."""
+    shift = my_shift()
+    if shift is None:
+        flash(_("You're not on the clock."), "info")
+        return redirect(url_for("jobs.dashboard"))
+    return _switch_page(shift, SwitchForm(None, since=now()))
+
+
+@bp.post("/my/switch/<int:shift_id>")
+@login_required
+@draws_again
+def send_switch(shift_id: int) -> ResponseReturnValue:
+    shift, form = _mine(own_shift_or_403(shift_id)), SwitchForm(request.form)
+    if not form.validate():
+        return _switch_page(shift, form), form.code
+    said = {"note": form.note.data, "at": now()}
+    try:
+        user, since, job = current_user(), form.since.data, form.job.data
+        committing(lambda: timeclock.ask_switch(user, shift, since, job, **said))
+    except ValidationError as invalid:
+        form.refuse(invalid)
+        return _switch_page(shift, form), form.code
     except RuleViolation as refusal:
         flash(str(refusal), "error")
         return redirect(url_for("shifts.hours"))
@@ -134,7 +168,11 @@ def _asked_shift() -> Shift | None:
     number = row_id(request.args.get("shift", ""))
     if not number:
         return None
-    shift = own_shift_or_403(number)
+    return _mine(own_shift_or_403(number))
+
+
+def _mine(shift: Shift) -> Shift:
+    """Refuse somebody else's shift, which an admin corrects without asking."""
     if shift.user_id != current_user().id:
         abort(403, _("This is someone else's shift. You're an admin: correct it yourself."))
     return shift
@@ -148,6 +186,12 @@ def _ask(shift: Shift | None, form: MissingShiftForm) -> Correction:
         start = start if kind == WRONG_TIME else shift.started_at
         end = shift.ended_at if kind == WRONG_JOB else end
     return timeclock.ask(current_user(), kind, shift, start, end, job, note=form.note.data, at=now())
+
+
+def _switch_page(shift: Shift, form: SwitchForm) -> str:
+    jobs = [job for job, _pinned in jobs_at_hand(current_user()) if job.id != shift.job_id]
+    before = Shift.just_before(shift)
+    return render_template("corrections/switch.html", shift=shift, form=form, jobs=jobs, before=before)
 
 
 def _page(shift: Shift | None, form: MissingShiftForm) -> str:

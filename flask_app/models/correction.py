@@ -15,6 +15,7 @@ from flask_app.words import lazy
 
 FORGOT, WRONG_JOB, WRONG_TIME, MISSING = "forgot", "job", "time", "missing"
 DELETION = "delete"  # an admin's, of a shift of their own
+SWITCH = "switch"  # the running shift began at another time, and what was before it ended then
 NOTE_MAX = 300
 ASKED_ALREADY = lazy("You already have a request for this shift. Cancel it first, or wait for the answer.")
 WAITING, APPROVED, DECLINED, WITHDRAWN = "waiting", "approved", "declined", "withdrawn"
@@ -36,7 +37,7 @@ class Correction(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     shift_id: Mapped[int | None]  # no foreign key: a shift may be deleted, the request stays
-    kind: Mapped[str] = mapped_column(words(FORGOT, WRONG_JOB, WRONG_TIME, MISSING, DELETION))
+    kind: Mapped[str] = mapped_column(words(FORGOT, WRONG_JOB, WRONG_TIME, MISSING, DELETION, SWITCH))
     asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
     old_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     old_ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -147,6 +147,15 @@ class Shift(Base):
         return db.session.scalar(query.options(joinedload(cls.job)).order_by(cls.started_at).limit(1))
 
     @classmethod
+    def just_before(cls, shift: Self) -> Self | None:
+        """The shift from which its person switched to `shift`: it ended in the minute in which that began."""
+        minute = to_minute(shift.started_at)
+        query = select(cls).where(cls.user_id == shift.user_id, cls.id != shift.id)
+        query = query.where(cls.ended_at >= minute, cls.ended_at < minute + timedelta(minutes=1))
+        query = query.options(joinedload(cls.job)).order_by(cls.started_at.desc()).limit(1)
+        return db.session.scalar(query.execution_options(populate_existing=True))
+
+    @classmethod
     def longest_open(cls, *, limit: int) -> tuple[Sequence[Self], int]:
         """The open shifts with their jobs and people, longest first, and how many there are in all."""
         query = select(cls, func.count().over()).where(_open())

@@ -14,6 +14,7 @@ from flask_app.models.correction import (
     DELETION,
     MISSING,
     NOTE_MAX,
+    SWITCH,
     WAITING,
     WITHDRAWN,
     WRONG_JOB,
@@ -26,7 +27,7 @@ from flask_app.models.job import Job
 from flask_app.models.shift import Shift
 from flask_app.models.types import plain
 from flask_app.models.user import User
-from flask_app.timeclock import ledger
+from flask_app.timeclock import ledger, switching
 from flask_app.timeclock.entries import Actor
 from flask_app.timeclock.shift_rows import OwnHours, locked
 from flask_app.timeclock.shift_rules import check_times, same_minute
@@ -35,6 +36,7 @@ from flask_app.words import _, lazy, noted
 DAY = timedelta(days=1)
 ASKED_A_DAY = 40  # by one person: more is a script, or something to talk about
 
+_TOO_MANY = lazy("You've sent a lot of requests today. Talk to the office.")
 _CHANGED = lazy("The shift has changed since this request. Check it; decline the request if it is settled.")
 
 
@@ -65,6 +67,16 @@ def ask(
     asked = Correction(user_id=user.id, kind=kind, asked_at=at, note=note, state=WAITING, answer="")
     asked.new_started_at, asked.new_ended_at, asked.new_job_id = started_at, ended_at, job.id
     return _ask_about(asked, shift, ValidationError({"kind": ASKED_ALREADY}))
+
+
+def ask_switch(user: User, shift: Shift, since: datetime, job: Job, *, note: str, at: datetime) -> Correction:
+    """Ask that `user`, who is on `shift`, switched to `job` at `since`. Raises as `ask` does."""
+    _refuse_too_many(User.locked(user.id), at)
+    _person, shift, _present = locked(shift)
+    switching.check(shift, since, job, at=at)
+    asked = Correction(user_id=user.id, kind=SWITCH, asked_at=at, note=plain(note), state=WAITING, answer="")
+    asked.new_started_at, asked.new_ended_at, asked.new_job_id = since, None, job.id
+    return _ask_about(asked, shift, ValidationError({"job": ASKED_ALREADY}))
 
 
 def amend_or_ask(
@@ -124,7 +136,7 @@ def delete_or_ask(
 
 def _refuse_too_many(user: User, at: datetime) -> None:
     if Correction.asked_by(user, since=at - DAY) >= ASKED_A_DAY:
-        raise ValidationError({"kind": _("You've sent a lot of requests today. Talk to the office.")})
+        raise ValidationError({"kind": _TOO_MANY})
 
 
 def _ask_about(asked: Correction, shift: Shift | None, refusal: RuleViolation) -> Correction:
@@ -188,7 +200,9 @@ def _carry_out(asked: Correction, actor: Actor, at: datetime, reason: str) -> No
     job, start = asked.new_job, asked.new_started_at
     if job is None or start is None:
         raise RuleViolation(_("This request is damaged. Decline it."))
-    if asked.shift_id is None:
+    if asked.kind == SWITCH:
+        switching.carry_out(_as_it_was(asked), start, job, by=actor, at=at, reason=reason)
+    elif asked.shift_id is None:
         shift = ledger.add(asked.user, job, start, asked.new_ended_at, by=actor, at=at, reason=reason)
         asked.shift_id = shift.id
     else:

@@ -107,6 +107,14 @@ class CorrectionForm(MissingShiftForm):
         return self.kind.data or ""
 
 
+class SwitchForm(Form):
+    """Say when one has switched jobs, and to which."""
+
+    since = Moment(lazy("When I switched"), missing=lazy("Enter when you switched."))
+    job = JobNumber(lazy("Another job"), missing=NO_JOB)
+    note = MissingShiftForm.note
+
+
 _NEEDED = {
     FORGOT: {"end": NO_END},
     WRONG_JOB: {"job": NO_JOB},

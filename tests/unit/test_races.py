@@ -17,8 +17,9 @@ from flask_app.models import Audit, Job, LoginAttempt, Shift, User, committing, 
 from flask_app.models.audit import as_text
 from flask_app.models.database import PROJECT
 from flask_app.models.login_attempt import PER_ACCOUNT_AND_PLACE
-from flask_app.timeclock.corrections import ask
+from flask_app.timeclock.corrections import ask, ask_switch
 from tests.conftest import NOW, PASSWORD
+from tests.shop import punch_in
 
 Racer = subprocess.Popen[str]
 pytestmark = pytest.mark.usefixtures("app_context")
@@ -191,3 +192,19 @@ def test_a_request_is_approved_by_one_of_three_admins(race, cast, add_job):
     asked = committing(ask_for_eight)
     assert sum(race("approve", *[[cast.grace, *asked]] * 3)) == len(asked)
     assert count(Shift) == len(asked)
+
+
+def test_a_switch_is_approved_once_by_three_admins_and_loses_no_minute(race, cast, add_job):
+    numbers = [add_job(number) for number in ("4512", "4513")]
+    first, second = (db.session.get_one(Job, number) for number in numbers)
+    luis, at = db.session.get_one(User, cast.luis), NOW + timedelta(hours=2)
+    shift = punch_in(luis, first, NOW)
+    switched = NOW + timedelta(hours=1)
+    asked = committing(lambda: ask_switch(luis, shift, switched, second, note="", at=at)).id
+    assert sum(race("approve", *[[cast.grace, asked]] * 3)) == 1
+    db.session.expire_all()
+    shifts = db.session.scalars(select(Shift).order_by(Shift.started_at)).all()
+    assert [(one.job_id, to_minute(one.started_at), one.ended_at) for one in shifts] == [
+        (first.id, to_minute(NOW), switched),
+        (second.id, switched, None),
+    ]

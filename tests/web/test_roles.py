@@ -39,6 +39,8 @@ TABLE = {
     ("POST", "/create/shift"): (OUT, IN, IN),
     ("POST", "/punch_out/<int:shift_id>"): (OUT, NO, IN),  # the shift is somebody else's
     ("GET", "/my/hours"): (OUT, IN, IN),
+    ("GET", "/my/switch"): (OUT, IN, IN),
+    ("POST", "/my/switch/<int:shift_id>"): (OUT, NO, NO),  # nobody but whose shift it is
     ("GET", "/new/job"): (OUT, NO, IN),
     ("POST", "/create/job"): (OUT, NO, IN),
     ("GET", "/edit/job/<int:job_id>"): (OUT, NO, IN),
