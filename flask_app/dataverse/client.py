@@ -159,7 +159,15 @@ class DataverseClient(WebApi):
             return None
         return self._object(answer)
 
-    def update(self, entity_set: str, record_id: str, changes: Mapping[str, Any], *, etag: str = "*") -> None:
+    def update(
+        self,
+        entity_set: str,
+        record_id: str,
+        changes: Mapping[str, Any],
+        *,
+        etag: str = "*",
+        statistics: CallStatistics | None = None,
+    ) -> None:
         """Change one record, which must exist and, unless `etag` is "*", still be at that version.
 
         Raises DataverseConflict if it is not. Tried again like a read, since If-Match makes that harmless:
@@ -168,7 +176,7 @@ class DataverseClient(WebApi):
         headers = {"If-Match": etag, "Content-Type": "application/json"}
         request = self._request("PATCH", self._address(entity_set, record_id), headers)
         request.data = json.dumps(changes)
-        self._done(request)
+        self._done(request, statistics)
 
     def update_many(
         self, entity_set: str, table: str, rows: Sequence[Row], *, statistics: CallStatistics | None = None

@@ -69,9 +69,9 @@ class PhaseTable:
         """Map every row to how it stands."""
         return dict(self._rows(None, statistics))
 
-    def write(self, row_id: str, phase: int, etag: str) -> None:
+    def write(self, row_id: str, phase: int, etag: str, statistics: CallStatistics | None = None) -> None:
         """Change one row, which must still be at that version; DataverseConflict if it is not."""
-        self._client.update(ENTITY_SET, row_id, {PHASE: phase}, etag=etag)
+        self._client.update(ENTITY_SET, row_id, {PHASE: phase}, etag=etag, statistics=statistics)
 
     def _rows(self, rule: str | None, statistics: CallStatistics | None) -> Iterator[tuple[str, Standing]]:
         rows = self._client.rows(

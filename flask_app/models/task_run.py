@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Self
 
-from sqlalchemy import String, Text, UniqueConstraint, delete, func, select, update
+from sqlalchemy import String, Text, UniqueConstraint, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -62,6 +62,18 @@ class TaskRun(Base):
         except IntegrityError:
             return None
 
+    def is_alone(self, *, now: datetime) -> bool:
+        """Whether no other run of this task is under way; of two that ask at once, both may yield.
+
+        Ask after the claim is committed.
+        """
+        cls = type(self)
+        is_open = (cls.finished_at.is_(None), or_(cls.failed_at.is_(None), cls.failed_at < cls.claimed_at))
+        others = (cls.task == self.task, cls.id != self.id, cls.next_try_at > now)
+        # A claim that lasts too long was written by a clock that is wrong: nobody waits for it.
+        is_alive = cls.next_try_at <= now + 2 * LAPSE
+        return db.session.scalar(select(cls.id).where(*is_open, *others, is_alive).limit(1)) is None
+
     def finish(self, outcome: str, *, now: datetime) -> bool:
         """Note that it has worked; False if this claim was taken over in the meantime."""
         return self._update(finished_at=now, outcome=outcome)
@@ -85,13 +97,22 @@ class TaskRun(Base):
         is_lost = self.finished_at is None and self.failed_at is None
         return is_lost and now - self.claimed_at > LAPSE + GRACE
 
+    @property
+    def _has_failed(self) -> bool:
+        """Whether its last try has failed; one that is under way has not."""
+        return self.failed_at is not None and self.failed_at >= self.claimed_at
+
+    def is_resting(self, *, now: datetime) -> bool:
+        """Whether it has failed, and Dataverse wants to be left alone for longer than a task waits anyway."""
+        rest = now < (self.next_try_at or now) <= now + LONGEST_REST
+        return self.finished_at is None and self._has_failed and rest
+
     def _may_be_tried(self, now: datetime, until: datetime | None) -> bool:
         if self.finished_at is not None or (self.failed_at and until and now > until):
             return False
-        is_resting = self.failed_at is not None and self.failed_at >= self.claimed_at
         next_try_at = self.next_try_at or self.claimed_at + LAPSE
         # What was written by a clock that is wrong binds nobody.
-        return not now < next_try_at <= now + (LONGEST_REST if is_resting else 2 * LAPSE)
+        return not now < next_try_at <= now + (LONGEST_REST if self._has_failed else 2 * LAPSE)
 
     def _take_over(self, now: datetime) -> bool:
         """Claim it for this process, unless another one has done so first."""

@@ -29,6 +29,7 @@ BATCH_SECONDS = 120.0  # all requests of one batch, waits included; well within 
 CHECK_EVERY = timedelta(hours=24)
 OFF_FOR_LONG = timedelta(hours=1)  # a sender that was away for longer may have missed changes
 NEEDS_SOMEBODY = timedelta(minutes=10)  # until the next try after a failure that waiting alone does not mend
+NO_SUCH_ROW = noted("Dataverse shows no such row: it was deleted, or we may not see it.")
 _MOST_BATCHES = 100  # in one pass
 
 
@@ -210,9 +211,7 @@ def _sent(table: HoursTable, owed: list[Owed]) -> Iterator[Settled]:
 def _without_writing(owed: Owed, present: Mapping[str, Any], column: HoursColumn) -> Settled | None:
     """Return what became of a row that needs no writing or can't be written; None if it is to be written."""
     if owed.row_id not in present:
-        return Settled(
-            owed, PARKED, reason=noted("Dataverse shows no such row: it was deleted, or we may not see it.")
-        )
+        return Settled(owed, PARKED, reason=NO_SUCH_ROW)
     before = present[owed.row_id]
     if column.same(before, owed.minutes):
         return Settled(owed, SAME)

@@ -29,10 +29,12 @@ from flask_app.models.job_phase import (
     work_done,
 )
 from flask_app.sync.approved_jobs import connection, service_of_app
+from flask_app.sync.hours_out import NO_SUCH_ROW
+from flask_app.sync.running import rest_after
 from flask_app.words import _, noted, retold
 
 SECONDS = 240.0  # all requests of one pass: it has to end before its claim does
-MOST_AT_ONCE = 1000  # jobs in one pass
+ENOUGH = 30.0  # of these; with less left, no other job is begun
 
 
 class PhasesRefused(RuleViolation):
@@ -54,6 +56,7 @@ class PhasePass:
 
     counts: dict[str, int] = field(default_factory=dict)
     trouble: str = ""
+    rest_until: datetime | None = None  # Dataverse wants to be left alone until then
 
     def count(self, outcome: str) -> None:
         self.counts[outcome] = self.counts.get(outcome, 0) + 1
@@ -62,6 +65,15 @@ class PhasePass:
     def sentence(self) -> str:
         told = ", ".join(f"{outcome}: {count}" for outcome, count in sorted(self.counts.items()))
         return f"Phases {told or 'unchanged'}. {self.trouble}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """What a pass writes with: the table, the order of the phases, and how much time is left."""
+
+    table: PhaseTable
+    order: Mapping[int, int]
+    statistics: CallStatistics
 
 
 def target(job: Job, minutes: int, rules: Iterable[PhaseRule]) -> int | None:
@@ -145,7 +157,7 @@ def send_phases(*, now: datetime) -> PhasePass | None:
     try:
         _send(phase_table(), str(state.organization_id), done, now)
     except DataverseClientError as error:
-        done.trouble = str(error)
+        done.trouble, done.rest_until = str(error), rest_after(error)
     committing(lambda: _note(done.trouble))
     return done
 
@@ -156,7 +168,7 @@ def _note(trouble: str) -> None:
 
 
 def _send(table: PhaseTable, organization: str, done: PhasePass, now: datetime) -> None:
-    pending = committing(_pending)[:MOST_AT_ONCE]
+    pending = committing(_pending)
     if not pending:
         return
     if table.organization() != organization:
@@ -166,14 +178,20 @@ def _send(table: PhaseTable, organization: str, done: PhasePass, now: datetime) 
                 "nothing was written. If that is right, start it again on the page about it."
             )
         )
-    order, statistics = _order(table.choices()), CallStatistics(deadline=Deadline(SECONDS))
+    order, deadline = _order(table.choices()), Deadline(SECONDS)
+    statistics = CallStatistics(deadline=deadline)
+    pending = [(job, wanted) for job, wanted in pending if wanted is None or wanted in order]
     for first in range(0, len(pending), IDS_AT_ONCE):
         some = pending[first : first + IDS_AT_ONCE]
         there = table.standing([str(job.dataverse_id) for job, _phase in some], statistics)
         for job, wanted in some:
-            row = there.get(str(job.dataverse_id))
-            if row is not None and (wanted is None or wanted in order):
-                _move(table, job, row, wanted, order, done, now)
+            if deadline.remaining() < ENOUGH:
+                return  # the next pass goes on
+            if row := there.get(str(job.dataverse_id)):
+                _move(Pen(table, order, statistics), job, row, wanted, done, now)
+            else:
+                committing(lambda: _miss(job, wanted, at=now))  # noqa: B023  # run at once
+                done.count(PARKED)
 
 
 def _pending() -> list[tuple[Job, int | None]]:
@@ -192,15 +210,7 @@ def _is_open(one: JobPhase | None, job: Job, wanted: int | None) -> bool:
     return wanted is not None and not one.by_hand and not one.trouble and one.settled != wanted
 
 
-def _move(
-    table: PhaseTable,
-    job: Job,
-    row: Standing,
-    wanted: int | None,
-    order: Mapping[int, int],
-    done: PhasePass,
-    now: datetime,
-) -> None:
+def _move(pen: Pen, job: Job, row: Standing, wanted: int | None, done: PhasePass, now: datetime) -> None:
     """Decide about one job and write if it is to be moved; a row that changes meanwhile waits.
 
     A phase that is neither the one that was written last nor the one at the start was set by hand, also if
@@ -213,12 +223,12 @@ def _move(
     if row.phase not in ours:
         committing(lambda: _settle(job, BY_HAND, row.phase, None, at=now))
         done.count(BY_HAND)
-    elif row.phase == wanted or not is_forward(row.phase, wanted, order):
+    elif row.phase == wanted or not is_forward(row.phase, wanted, pen.order):
         committing(lambda: _keep(job, row.phase, wanted))
     else:
         committing(lambda: _intend(job, row.phase, wanted))
         try:
-            table.write(str(job.dataverse_id), wanted, row.etag)
+            pen.table.write(str(job.dataverse_id), wanted, row.etag, pen.statistics)
         except DataverseConflict:
             return
         except (DataverseRefused, DataverseProtocolError) as refusal:
@@ -228,6 +238,13 @@ def _move(
         else:
             committing(lambda: _settle(job, WRITTEN, row.phase, wanted, at=now))
             done.count(WRITTEN)
+
+
+def _miss(job: Job, wanted: int | None, *, at: datetime) -> None:
+    """Park a job whose row Dataverse does not show, or it would be asked about again and again."""
+    one = _known(job, Standing(None, ""))
+    one.trouble = NO_SUCH_ROW
+    db.session.add(PhaseSent(job_id=job.id, at=at, outcome=PARKED, now=wanted, reason=one.trouble))
 
 
 def _known(job: Job, row: Standing) -> JobPhase:

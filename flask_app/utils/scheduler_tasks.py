@@ -195,15 +195,23 @@ def automated_phases(app: Flask) -> None:
         state = committing(PhaseState.seen)
         if state is None or not state.is_on:
             return
+        last = committing(lambda: TaskRun.last(PHASES))
+        if last and last.is_resting(now=now):
+            return
         claim = TaskRun.claim(PHASES, due_at=_ALIGNED + (now - _ALIGNED) // period * period, now=now)
         if claim:
             committing(lambda: TaskRun.forget(PHASES, before=now - POLLS_KEPT))
-        _carry_out(claim, lambda: _phases(now))
+        _carry_out(claim, lambda: _phases(claim, now) if claim else None)
 
 
-def _phases(now: datetime) -> Ended:
+def _phases(claim: TaskRun, now: datetime) -> Ended | None:
+    """Two passes at once would take each other's phases for set by hand: one that goes on is left alone."""
+    if not committing(lambda: claim.is_alone(now=now)):
+        return None
     done = send_phases(now=now)
-    return Ended(done.sentence, worked=not done.trouble) if done else Ended("Writing phases is off.")
+    if done is None:
+        return Ended("Writing phases is off.")
+    return Ended(done.sentence, worked=not done.trouble, next_try_at=done.rest_until)
 
 
 def _carry_out(claim: TaskRun | None, work: Callable[[], Ended | None]) -> None:

@@ -5,14 +5,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_app.dataverse.phases import PhaseTable
-from flask_app.models import Job, JobPhase, PhaseRule, PhaseSent, User, committing, db
+from flask_app.models import Job, JobPhase, PhaseRule, PhaseSent, TaskRun, User, committing, db
 from flask_app.models.job_phase import BY_HAND, CLOSED, FIRST_PUNCH, PARKED, SHARE, WRITTEN
+from flask_app.models.task_run import LAPSE
 from flask_app.standin import Standin
 from flask_app.sync.phases_out import (
     PhasePass,
@@ -23,6 +25,7 @@ from flask_app.sync.phases_out import (
     target,
     would_move,
 )
+from flask_app.utils.scheduler_tasks import PHASES, automated_phases
 from tests import shop
 from tests.conftest import Cast
 from tests.connected import connect, sync, words
@@ -230,6 +233,83 @@ def test_what_dataverse_refuses_waits_until_it_is_tried_again(
     with app.app_context():
         assert committing(JobPhase.try_again) == 1
     send(app)
+    assert phase(standin) == MACHINING
+
+
+def test_a_row_that_dataverse_does_not_show_is_parked_and_not_asked_about_again(
+    app: Flask, cast: Cast, job: str, standin: Standin
+) -> None:
+    begin(app, cast)
+    standin.delete(job)
+    punch(app, cast)
+
+    assert send(app).counts == {PARKED: 1}
+    standin.requests.clear()
+    assert send(app).counts == {}
+    assert standin.requests == []
+    with app.app_context():
+        assert "no such row" in JobPhase.parked()[0].trouble
+
+
+def test_a_pass_ends_in_time_and_the_next_one_goes_on(
+    app: Flask, cast: Cast, job: str, standin: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(app, cast)
+    punch(app, cast)
+    with monkeypatch.context() as late:
+        late.setattr("flask_app.sync.phases_out.ENOUGH", 1e6)
+        assert (send(app).counts, phase(standin)) == ({}, ENGINEERING)
+
+    send(app)
+    assert phase(standin) == MACHINING
+
+
+def look(app: Flask, at: datetime) -> None:
+    """Let a scheduler look for phases to write at this moment."""
+    with time_machine.travel(at, tick=False):
+        automated_phases(app)
+
+
+def test_a_pass_leaves_another_one_alone_that_is_still_under_way(
+    app: Flask, cast: Cast, job: str, standin: Standin
+) -> None:
+    begin(app, cast)
+    punch(app, cast)
+    with app.app_context():
+        before = TaskRun.claim(PHASES, due_at=MORNING, now=MORNING)
+    assert before is not None
+    look(app, MORNING + timedelta(minutes=3))
+    assert phase(standin) == ENGINEERING
+
+    with app.app_context():
+        committing(lambda: before.finish("", now=MORNING + timedelta(minutes=4)))
+    look(app, MORNING + timedelta(minutes=4))
+    assert phase(standin) == MACHINING
+
+
+def test_a_pass_that_was_killed_does_not_stop_the_others_for_ever(
+    app: Flask, cast: Cast, job: str, standin: Standin
+) -> None:
+    begin(app, cast)
+    punch(app, cast)
+    with app.app_context():
+        assert TaskRun.claim(PHASES, due_at=MORNING, now=MORNING) is not None
+    look(app, MORNING + LAPSE)
+    assert phase(standin) == MACHINING
+
+
+def test_a_rest_that_dataverse_asks_for_is_kept(app: Flask, cast: Cast, job: str, standin: Standin) -> None:
+    begin(app, cast)
+    punch(app, cast)
+    standin.faults.throttle(seconds=3600, times=None)
+    look(app, MORNING)
+    standin.faults.clear()
+    standin.requests.clear()
+    for minutes in (3, 30, 59):
+        look(app, MORNING + timedelta(minutes=minutes))
+    assert standin.requests == []
+
+    look(app, MORNING + timedelta(minutes=63))
     assert phase(standin) == MACHINING
 
 
