@@ -7,6 +7,7 @@ from typing import Self, TypeVar
 from uuid import UUID
 
 from flask_app.dataverse.ahead import ahead
+from flask_app.dataverse.blanks import TELLING, Blanks, refuse_hidden_status
 from flask_app.dataverse.client import CallStatistics, DataverseClient, Row
 from flask_app.dataverse.contract import ENTITY_SET, TABLE
 from flask_app.dataverse.errors import DataverseProtocolError, DataverseRefused
@@ -59,7 +60,6 @@ __all__ = [
 COUNT_LIMIT = 5000  # Dataverse counts no further
 _MOST_ASKED_ALONE = 100  # rows in one reading, a request each: a sync has to end
 _IDS_AT_ONCE = 40  # in one filter: an address should stay well below Dataverse's 32 KB
-TELLING = 10  # rows; of fewer, a column may be blank on all by chance
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 Rule = Callable[[TableShape], str | None]  # the filter, in the form that the table takes
 T = TypeVar("T")
@@ -194,7 +194,7 @@ class DataverseService:
     def _rows_of(self, ids: Sequence[str], statistics: CallStatistics | None) -> list[Row]:
         wanted = " or ".join(f"imi_jobid eq {UUID(row_id)}" for row_id in ids)
         rows = [row for page in self._pages(_always(wanted), statistics) for row in page]
-        _refuse_hidden_status(rows)
+        refuse_hidden_status(rows)
         return rows
 
     def _state_alone(self, row_id: str, statistics: CallStatistics | None) -> str:
@@ -218,7 +218,7 @@ class DataverseService:
         return [*(self._shape.warnings if self._shape else ()), *blank]
 
     def _approved_pages(self, statistics: CallStatistics | None, known: Mapping[str, str]) -> Iterator[Page]:
-        blanks = _Blanks()
+        blanks = Blanks()
         for rows in self._pages(_approved, statistics):
             blanks.look_at(rows)
             yield page_of(rows, known)
@@ -291,30 +291,10 @@ def _joined(first: list[Row] | None, others: Iterator[list[Row]]) -> Iterator[li
     yield from others
 
 
-class _Blanks:
-    """Which of the columns that matter came empty on every row of a reading."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self._empty = {STATUS, NUMBER, *FIELDS}
-
-    def look_at(self, rows: list[Row]) -> None:
-        self.rows += len(rows)
-        self._empty = {name for name in self._empty if all(row.get(name, "") is None for row in rows)}
-
-    def has(self, column: str, *, from_rows: int = TELLING) -> bool:
-        return column in self._empty and self.rows >= from_rows
-
-
 def _changes(pages: Iterable[list[Row]], known: Mapping[str, str]) -> Iterator[Page]:
-    blanks = _Blanks()
+    blanks = Blanks()
     for rows in pages:
         blanks.look_at(rows)
         yield page_of(rows, known, mixed=True)
     if blanks.has(STATUS, from_rows=1):
         raise ChangesUnknown(noted("Every row that was changed has no status: it may be hidden from us."))
-
-
-def _refuse_hidden_status(rows: list[Row]) -> None:
-    if len(rows) >= TELLING and all(row.get(STATUS, "") is None for row in rows):
-        raise hidden_column(STATUS)

@@ -1,6 +1,6 @@
 """What webhooks have told: the rows of Dataverse to look at, and how many hooks came on each day."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ from flask_app.models.database import Base, db
 from flask_app.models.types import UtcDateTime, exact_string
 
 MOST_AT_ONCE = 200  # rows in one run
+_CHUNK = 500  # rows in one statement
 
 
 class HookedRow(Base):
@@ -33,21 +34,28 @@ class HookedRow(Base):
         _count_up(cls.__table__, {"row_id": row_id, "since": at}, "hooks")
 
     @classmethod
-    def waiting(cls) -> dict[str, int]:
+    def waiting(cls, *, limit: int | None = MOST_AT_ONCE) -> dict[str, int]:
         """Return the rows that have waited longest, each with its count."""
-        query = select(cls.row_id, cls.hooks).order_by(cls.since, cls.row_id).limit(MOST_AT_ONCE)
+        query = select(cls.row_id, cls.hooks).order_by(cls.since, cls.row_id).limit(limit)
         return {row_id: hooks for row_id, hooks in db.session.execute(query)}
 
     @classmethod
     def settle(cls, read: Mapping[str, int], *, on: date) -> None:
         """Take away the rows that were read; of one about which more has come since, that much is left."""
-        for row_id, hooks in read.items():
-            taken = db.session.execute(delete(cls).where(cls.row_id == row_id, cls.hooks == hooks))
-            if not taken.rowcount:  # type: ignore[attr-defined]
-                left = update(cls).where(cls.row_id == row_id, cls.hooks > hooks)
-                quiet = {"synchronize_session": False}
-                db.session.execute(left.values(hooks=cls.hooks - hooks), execution_options=quiet)
+        for hooks in sorted(set(read.values())):
+            rows = sorted(row_id for row_id, count in read.items() if count == hooks)
+            for first in range(0, len(rows), _CHUNK):
+                cls._settle(rows[first : first + _CHUNK], hooks)
         HookCount.add(on, joined=sum(read.values()) - len(read))
+
+    @classmethod
+    def _settle(cls, row_ids: Sequence[str], hooks: int) -> None:
+        quiet = {"synchronize_session": False}
+        mine = cls.row_id.in_(row_ids)
+        taken = db.session.execute(delete(cls).where(mine, cls.hooks == hooks), execution_options=quiet)
+        if taken.rowcount < len(row_ids):  # type: ignore[attr-defined]
+            left = update(cls).where(mine, cls.hooks > hooks).values(hooks=cls.hooks - hooks)
+            db.session.execute(left, execution_options=quiet)
 
     @classmethod
     def any_waiting(cls) -> bool:

@@ -186,6 +186,7 @@ def _gather(run: Running, service: DataverseService) -> ChangeSet:
     hooks = committing(HookedRow.waiting) if run.row.trigger == WEBHOOK else {}
     news = None if committing(_is_held) else _read_some(run, service, before, hooks)
     if news is None or committing(partial(_blanks_a_field, news)):
+        hooks = committing(partial(HookedRow.waiting, limit=None))  # all of them are answered by it
         news = read_everything(service, before, run.statistics, run.hold)
     news.hooks = hooks
     return news

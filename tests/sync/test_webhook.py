@@ -370,6 +370,17 @@ def test_a_change_in_dataverse_is_on_the_board_a_moment_later(
     until(lambda: not [run for run in runs(app) if run.is_running])
 
 
+def test_a_reading_of_everything_answers_what_waits(app: Flask, standin: Standin) -> None:
+    """Also a row whose own reading goes wrong does not keep the others waiting for ever."""
+    row = standin.add(imi_imnumber="4512")
+    post(app, body(row))
+    post(app, body(str(uuid.uuid4())))
+
+    sync(app)
+
+    assert (numbers(app), waiting(app)) == (["4512"], {})
+
+
 def told_one_by_one(app: Flask, rows: list[str]) -> None:
     """Let a hook come about each row, each read before the next one comes."""
     for row in rows:
