@@ -17,11 +17,11 @@ HEADER = ("table", "number", "outcome", "rules", "done", "number here", "row")
 # Each rule in words, as the report and the office's page say it.
 RULES: dict[str, Words] = {
     "same_email": lazy(
-        "The same e-mail as another account (case apart): one account, all shifts moved to it."
+        "The same email as another account (case apart): one account, all shifts moved to it."
     ),
     "same_im_number": lazy("The same IM number as another job: one job, all shifts moved to it."),
     "sent_twice": lazy("The same punch, sent twice: one shift."),
-    "no_email": lazy("No e-mail: the account stays, but nobody can log in to it."),
+    "no_email": lazy("No email: the account stays, but nobody can log in to it."),
     "password_unusable": lazy("The password can't be checked: give a new one under People."),
     "no_name": lazy("No name."),
     "name_cut": lazy("The name was longer than 100 characters."),

@@ -17,7 +17,7 @@ _FIELDS: dict[str, Words] = {
     "assumed": lazy("Assumed end"),
     "first_name": lazy("First name"),
     "last_name": lazy("Last name"),
-    "email": lazy("E-mail"),
+    "email": lazy("Email"),
     "employee_number": lazy("Employee number"),
     "department": lazy("Department"),
     "on_active_roster": lazy("On the roster"),

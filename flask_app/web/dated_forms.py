@@ -11,7 +11,7 @@ class MealForm(Form):
         lazy("Minutes deducted"), missing=lazy("Enter the minutes, 0 for none."), inputmode="numeric"
     )
     after = Hours(
-        "After (hours)", missing=lazy("Enter the hours, such as 4."), inputmode="decimal",
+        lazy("After (hours)"), missing=lazy("Enter the hours, such as 4."), inputmode="decimal",
         hint=lazy("Working longer never pays less."),
     )  # fmt: skip
     from_day = Day(

@@ -40,10 +40,10 @@ def as_shown(shift: Shift) -> SimpleNamespace:
 class ShiftForm(EditForm):
     """Change a shift; `thing` is as_shown()."""
 
-    job = JobNumber("Job", missing=NO_JOB)
+    job = JobNumber(lazy("Job"), missing=NO_JOB)
     start = Moment(lazy("Start"), missing=NO_START)
     end = Moment(lazy("End"))
-    note = Text("Note (optional)", limit=NOTE_MAX, autocomplete="off")
+    note = Text(lazy("Note (optional)"), limit=NOTE_MAX, autocomplete="off")
     reason = Reason(lazy("Reason for the change"), hint=_SEEN_BY_ALL, limit=REASON_MAX, autocomplete="off")
 
     def broken_rules(self, values: Mapping[str, Any]) -> Mapping[str, Words]:
@@ -58,7 +58,7 @@ class ShiftForm(EditForm):
 class PunchForm(Form):
     """Punch in on a job, from its page; the job, the person and the key of the form stand beside it."""
 
-    note = Text("Note (optional)", limit=NOTE_MAX, autocomplete="off", enterkeyhint="done")
+    note = Text(lazy("Note (optional)"), limit=NOTE_MAX, autocomplete="off", enterkeyhint="done")
 
 
 class DeleteShiftForm(Form):
@@ -80,10 +80,10 @@ class NewShiftForm(Form):
 class MissingShiftForm(Form):
     """Ask for a shift that was never punched. Only what is asked for has to be filled in."""
 
-    job = JobNumber("Job")
+    job = JobNumber(lazy("Job"))
     start = Moment(lazy("Start"))
     end = Moment(lazy("End"))
-    note = Text("Note (optional)", limit=ASKED_NOTE_MAX, autocomplete="off")
+    note = Text(lazy("Note (optional)"), limit=ASKED_NOTE_MAX, autocomplete="off")
 
     @property
     def asks_for(self) -> str:
@@ -142,4 +142,4 @@ class AssignForm(Form):
 
     job = ShiftForm.job
     start = Moment(lazy("From"))
-    reason = Reason("Reason (optional)", limit=REASON_MAX, autocomplete="off")
+    reason = Reason(lazy("Reason (optional)"), limit=REASON_MAX, autocomplete="off")

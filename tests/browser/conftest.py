@@ -90,7 +90,7 @@ def open_browser(browser: Browser, address: str) -> Iterator[Callable[..., Page]
 
 def log_in(page: Page, name: str) -> None:
     page.goto("/")
-    page.get_by_label("E-mail").fill(f"{name}@shop.example")
+    page.get_by_label("Email").fill(f"{name}@shop.example")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url("**/dashboard")

@@ -171,3 +171,32 @@ SAID = [
 def test_sentences_in_a_row_are_told_again_each_by_itself(said: str, told: str) -> None:
     with words.speaking("es"):
         assert words.retold(said) == told
+
+
+def test_an_email_is_called_by_one_word_everywhere() -> None:
+    assert [one for one in sentences() if "e-mail" in " ".join(one).lower()] == []
+
+
+def test_every_label_of_a_form_is_told_in_the_language_of_who_reads_it() -> None:
+    """A field's first argument is its label: `lazy`, never a plain text."""
+    fields = {
+        "Text",
+        "Choice",
+        "Tick",
+        "Day",
+        "TimeOfDay",
+        "Whole",
+        "Hours",
+        "Moment",
+        "JobNumber",
+        "Person",
+        "Reason",
+    }
+    plain = [
+        f"{path.name}:{node.lineno}"
+        for path in (PROJECT / "flask_app" / "web").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in fields
+        if node.args and isinstance(node.args[0], ast.Constant)
+    ]
+    assert plain == []
