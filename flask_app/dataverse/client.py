@@ -109,8 +109,13 @@ class DataverseClient(WebApi):
         query = query_of({"$select": "LogicalName", "$expand": "OptionSet,GlobalOptionSet"})
         request = self._request("GET", f"{self._api}/{where}/{which}/{cast}{query}", {})
         found = self._object(self._answer(request, self._call()))
-        chosen = found.get("OptionSet") or found.get("GlobalOptionSet") or {}
-        return [option for option in chosen.get("Options") or [] if isinstance(option, dict)]
+        chosen = found.get("OptionSet") or found.get("GlobalOptionSet")
+        options = chosen.get("Options") if isinstance(chosen, dict) else None
+        if not isinstance(options, list):
+            raise DataverseProtocolError(
+                noted("Dataverse does not tell the options of the column %(column)s.", column=column)
+            )
+        return [option for option in options if isinstance(option, dict)]
 
     def bound_function(
         self, entity_set: str, record_id: str, name: str, *, statistics: CallStatistics | None = None

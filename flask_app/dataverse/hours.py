@@ -21,7 +21,8 @@ from flask_app.words import noted
 HOURS = "imi_actualhours"
 IDS_AT_ONCE = 200  # in one filter: some 8 KB, of the 32 KB that an address may have
 _KINDS = {"DecimalType": "Decimal", "DoubleType": "Double"}
-# AttributeMetadata.SourceType (learn.microsoft.com, dn818010): null or 0 simple, 1 calculated, 2 rollup.
+# AttributeMetadata.SourceType (learn.microsoft.com, dn818010): null or 0 simple, 1 calculated, 2 rollup. What
+# came later is computed, too (3: Power Fx formula).
 _COMPUTED = {1: "calculated", 2: "rollup"}
 _USUAL_PRECISION = 2  # DecimalAttributeMetadata.Precision: what it is if it is not given
 
@@ -149,12 +150,13 @@ class HoursTable:
                 )
             )
         definition = self._client.number_column(TABLE, HOURS, _KINDS[kind])
-        if source := _COMPUTED.get(definition.get("SourceType") or 0):
+        source = definition.get("SourceType")
+        if source not in (None, 0):  # others than those that are known, too
             raise DataverseRefused(
                 noted(
                     "The column %(hours)s is a %(source)s column, which can't be written to.",
                     hours=HOURS,
-                    source=source,
+                    source=_COMPUTED.get(source, "computed") if isinstance(source, int) else "computed",
                 )
             )
         if definition.get("IsValidForUpdate") is not True:
@@ -166,8 +168,8 @@ class HoursTable:
         precision = definition.get("Precision")
         return HoursColumn(
             precision if type(precision) is int and 0 <= precision <= 10 else _USUAL_PRECISION,
-            _number(definition.get("MinValue")),
-            _number(definition.get("MaxValue")),
+            number_of(definition.get("MinValue")),
+            number_of(definition.get("MaxValue")),
         )
 
 
@@ -176,5 +178,6 @@ def _lacks_action(refusal: DataverseClientError) -> bool:
     return refusal.status in (404, 405, 501) and refusal.code in ("0x8006088a", "")
 
 
-def _number(value: object) -> float | None:
+def number_of(value: object) -> float | None:
+    """Return a number of hours as Dataverse told it; None for anything that is no number."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -89,6 +89,10 @@ def _phase(value: Any) -> int | None:
 
 def _label(option: Row) -> str:
     """Return an option's label: the user's own language's, else any."""
-    label = option.get("Label") or {}
-    localized = label.get("UserLocalizedLabel") or next(iter(label.get("LocalizedLabels") or []), None) or {}
-    return str(localized.get("Label") or option.get("Value"))
+    label = option.get("Label")
+    label = label if isinstance(label, dict) else {}
+    others = label.get("LocalizedLabels")
+    for one in (label.get("UserLocalizedLabel"), *(others if isinstance(others, list) else ())):
+        if isinstance(one, dict) and isinstance(one.get("Label"), str) and one["Label"]:
+            return str(one["Label"])
+    return str(option.get("Value"))

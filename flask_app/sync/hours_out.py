@@ -16,7 +16,7 @@ from flask_app.clock import utc_now
 from flask_app.config import settings
 from flask_app.dataverse.client import CallStatistics
 from flask_app.dataverse.errors import DataverseClientError, DataverseUnavailable
-from flask_app.dataverse.hours import IDS_AT_ONCE, HoursColumn, HoursTable
+from flask_app.dataverse.hours import IDS_AT_ONCE, HoursColumn, HoursTable, number_of
 from flask_app.dataverse.transport import Deadline
 from flask_app.models import Job, OwedHours, User, WriteBack, committing
 from flask_app.models.errors import RuleViolation
@@ -99,7 +99,8 @@ def would_change() -> tuple[str, list[WouldChange]]:
     for job in committing(OwedHours.linked_jobs):
         minutes = totals.get(job.id, 0)
         if job.dataverse_id in present and not column.same(present[job.dataverse_id], minutes):
-            found.append(WouldChange(job, present[job.dataverse_id], column.value(minutes)))
+            before = number_of(present[job.dataverse_id])
+            found.append(WouldChange(job, before, column.value(minutes)))
     return organization, found
 
 
@@ -203,7 +204,8 @@ def _sent(table: HoursTable, owed: list[Owed]) -> Iterator[Settled]:
     hours = {row_id: column.value(one.minutes) for row_id, one in differ.items()}
     refusals = table.write(hours, statistics) if hours else {}
     for row_id, refusal in refusals.items():
-        told = (differ[row_id], SENT if refusal is None else PARKED, present[row_id], hours[row_id])
+        before = number_of(present[row_id])
+        told = (differ[row_id], SENT if refusal is None else PARKED, before, hours[row_id])
         if not isinstance(refusal, DataverseUnavailable):
             yield Settled(*told, reason=str(refusal or ""))
 
@@ -216,7 +218,7 @@ def _without_writing(owed: Owed, present: Mapping[str, Any], column: HoursColumn
     if column.same(before, owed.minutes):
         return Settled(owed, SAME)
     if reason := column.refuses(owed.minutes):
-        return Settled(owed, PARKED, before, column.value(owed.minutes), reason)
+        return Settled(owed, PARKED, number_of(before), column.value(owed.minutes), reason)
     return None
 
 
