@@ -9,7 +9,9 @@ from flask_app.models.errors import ValidationError
 from flask_app.models.user import DEPARTMENTS
 from flask_app.models.working_week import weekdays_of
 from flask_app.timeclock import people
+from flask_app.web import questions
 from flask_app.web.access import admin_required, current_user, user_or_404
+from flask_app.web.asking import asks_first
 from flask_app.web.dated_forms import MoveForm, WeekForm
 from flask_app.web.now import now, today
 from flask_app.web.parse import shop_day
@@ -39,6 +41,7 @@ def week(user_id: int) -> ResponseReturnValue:
 
 @bp.post("/employment/user/<int:user_id>/department")
 @admin_required
+@asks_first(questions.changing_department)
 def department(user_id: int) -> ResponseReturnValue:
     """Move somebody from a day on, which may be over: the sums of the days since then move too."""
     person, form, by = user_or_404(user_id), MoveForm(request.form), current_user()

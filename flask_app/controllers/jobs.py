@@ -17,6 +17,7 @@ from flask_app.reporting.job_hours import job_totals, worked_on
 from flask_app.reporting.timesheet import Line, Timesheet, worked_minutes
 from flask_app.sync.attention import renumbering_of
 from flask_app.timeclock.clock_out import unconfirmed
+from flask_app.web import questions
 from flask_app.web.access import (
     admin_required,
     current_user,
@@ -25,6 +26,7 @@ from flask_app.web.access import (
     login_required,
     my_shift,
 )
+from flask_app.web.asking import asks_first
 from flask_app.web.drafts import draws_again
 from flask_app.web.job_form import JobForm, NewJobForm
 from flask_app.web.now import now, today
@@ -201,6 +203,7 @@ def edit(job_id: int) -> ResponseReturnValue:
 @bp.post("/update/job/<int:job_id>")
 @admin_required
 @draws_again
+@asks_first(questions.closing_job)
 def update(job_id: int) -> ResponseReturnValue:
     job = job_or_404(job_id)
     form = JobForm(request.form, job)

@@ -12,7 +12,7 @@ from flask_app.models.login_attempt import REGISTRATION, TooManyAttempts
 from flask_app.models.user import hash_password, password_matches
 from flask_app.timeclock import people
 from flask_app.utils.background_sync import sync_after_login
-from flask_app.web import undo
+from flask_app.web import questions, undo
 from flask_app.web.access import (
     admin_required,
     current_user,
@@ -20,6 +20,7 @@ from flask_app.web.access import (
     me,
     user_or_404,
 )
+from flask_app.web.asking import asks_first
 from flask_app.web.devices import device_of, remember_device
 from flask_app.web.drafts import draws_again, kept_page
 from flask_app.web.forms import Form
@@ -160,6 +161,7 @@ def edit(user_id: int) -> ResponseReturnValue:
 @bp.post("/update/user/<int:user_id>")
 @admin_required
 @draws_again
+@asks_first(questions.changing_department)
 def update(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     form = PersonForm(request.form, person)
@@ -177,6 +179,7 @@ def update(user_id: int) -> ResponseReturnValue:
 
 @bp.post("/password/user/<int:user_id>")
 @admin_required
+@asks_first(questions.resetting_password)
 def new_password(user_id: int) -> ResponseReturnValue:
     """Show a one-time password, this once: it stands in no address, cookie or log."""
     person = user_or_404(user_id)
@@ -190,6 +193,7 @@ def new_password(user_id: int) -> ResponseReturnValue:
 
 @bp.post("/roster/user/<int:user_id>")
 @admin_required
+@asks_first(questions.removing_from_roster)
 def roster(user_id: int) -> ResponseReturnValue:
     person, on = user_or_404(user_id), request.form.get("on") == "yes"
     committing(lambda: people.set_roster(person, on, by=current_user(), at=now()))
@@ -212,6 +216,7 @@ def activate(user_id: int) -> ResponseReturnValue:
 
 @bp.post("/deactivate/user/<int:user_id>")
 @admin_required
+@asks_first(questions.deactivating)
 def deactivate(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     try:

@@ -72,6 +72,8 @@ def test_new_jobs_arrive_by_the_button_and_a_deactivated_worker_is_out(open_brow
 
     office.goto(f"/edit/user/{cast.ana}")
     office.get_by_role("button", name="Deactivate Ana Duarte").click()
+    expect(office.get_by_role("heading", name="Deactivate Ana Duarte?")).to_be_visible()
+    office.get_by_role("button", name="Deactivate", exact=True).click()
     expect(office.get_by_text("Ana Duarte is deactivated and was punched out of 4512.")).to_be_visible()
     phone.get_by_role("link", name="My hours").click()
     expect(phone.get_by_role("button", name="Log in")).to_be_visible()
@@ -176,6 +178,7 @@ def test_a_rehearsal_shows_what_a_sync_then_does_and_what_is_gone_is_deactivated
     sync_now(office)
     expect(office.get_by_role("heading", name="No longer approved")).to_be_visible()  # without a new page
     office.get_by_role("button", name="Deactivate 4600").click()
+    office.get_by_role("button", name="Deactivate", exact=True).click()
     expect(office.get_by_role("status").filter(has_text="Job 4600 is saved.")).to_be_visible()
     expect(office.get_by_role("heading", name="No longer approved")).to_have_count(0)
     with app.app_context():

@@ -28,7 +28,7 @@ def grace(app, cast, add_job, log_in):
         how: dict[str, Any] = {"by": Actor(by), "at": NOW, "reason": "Phone was dead"}
         committing(lambda: ledger.add(luis, job, NOW - 9 * HOUR, NOW - HOUR, **how))
     browser = log_in("grace")
-    browser.post(f"/roster/user/{cast.ana}", data={"on": "no"})
+    browser.post(f"/roster/user/{cast.ana}", data={"sure": "yes", "on": "no"})
     return browser
 
 
@@ -106,9 +106,13 @@ def test_an_assumed_end_and_its_confirmation_are_told(app, grace, cast, add_job)
 @pytest.mark.parametrize(
     ("path", "form", "says"),
     [
-        ("/deactivate/user/{ana}", {}, "Grace W. deactivated Ana D."),
+        ("/deactivate/user/{ana}", {"sure": "yes"}, "Grace W. deactivated Ana D."),
         ("/roster/user/{ana}", {"on": "yes"}, "Grace W. put Ana D. on the roster"),
-        ("/password/user/{ana}", {}, "Grace W. reset Ana D. 's password An admin gave a one-time password."),
+        (
+            "/password/user/{ana}",
+            {"sure": "yes"},
+            "Grace W. reset Ana D. 's password An admin gave a one-time password.",
+        ),
         ("/activate/user/{otis}", {}, "Grace W. activated Otis G."),
         ("/admin/rules/holiday", {"day": "2027-07-02", "name": "<b>Closed"},
          "Grace W. added Holiday <b>Closed : Day Fri 07/02/2027, Name <b>Closed"),
@@ -178,7 +182,7 @@ def test_many_changes_come_by_pages(app, grace, cast):
 
 def test_what_an_admin_does_to_a_job_is_written_down(app, grace, add_job):
     job = add_job("4600")
-    grace.post(f"/update/job/{job}", data={"status": "0"})
+    grace.post(f"/update/job/{job}", data={"sure": "yes", "status": "0"})
     with app.app_context():
         latest, first = Audit.of("job", job)
     assert (latest.changes, latest.by.first_name) == ({"status": ["1", "0"]}, "Grace")

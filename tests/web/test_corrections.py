@@ -348,4 +348,4 @@ def test_an_approved_request_is_told_as_one_in_the_persons_language(app, log_in,
     with app.app_context():
         committing(lambda: setattr(db.session.get_one(User, cast.ana), "language", "es"))
     page = words(log_in("ana").get("/my/hours").text)
-    assert "aprobó tu solicitud el lun 23 nov a las 6:30 PM: " in page
+    assert "aprobó su solicitud el lun 23 nov a las 6:30 PM: " in page

@@ -173,14 +173,14 @@ def test_a_change_of_department_in_the_form_holds_from_today_on(app, cast, log_i
     with time_machine.travel(NOW, tick=False):
         grace = log_in("grace")
         with app.app_context():
-            form = form_of(person(cast.ana), department="PAINT_SHOP")
+            form = form_of(person(cast.ana), sure="yes", department="PAINT_SHOP")
         assert grace.post(f"/update/user/{cast.ana}", data=form).status_code == 302
     with app.app_context():
         assert stays_of(cast.ana) == [(BEGINNING, "CUT_SHOP"), (TODAY, "PAINT_SHOP")]
 
 
 def move(browser, who: int, department: str, day: str):
-    form = {"department": department, "from_day": day}
+    form = {"department": department, "from_day": day, "sure": "yes"}
     return browser.post(f"/employment/user/{who}/department", data=form)
 
 
@@ -299,11 +299,11 @@ def test_a_deactivation_proposes_a_last_day_and_takes_it(app, cast, log_in, add_
         grace = log_in("grace")
         assert 'name="last_day"' in grace.get(f"/edit/user/{cast.ana}").text
         assert 'value="2026-11-05"' in grace.get(f"/edit/user/{cast.ana}").text
-        grace.post(f"/deactivate/user/{cast.ana}", data={"last_day": ""})
+        grace.post(f"/deactivate/user/{cast.ana}", data={"sure": "yes", "last_day": ""})
         with app.app_context():
             assert person(cast.ana).is_active
-        grace.post(f"/deactivate/user/{cast.ana}", data={"last_day": "2026-11-05"})
-        grace.post(f"/deactivate/user/{cast.luis}")
+        grace.post(f"/deactivate/user/{cast.ana}", data={"sure": "yes", "last_day": "2026-11-05"})
+        grace.post(f"/deactivate/user/{cast.luis}", data={"sure": "yes"})
     with app.app_context():
         assert (person(cast.ana).leave_date, person(cast.ana).is_active) == (date(2026, 11, 5), False)
         assert person(cast.luis).leave_date == TODAY

@@ -140,7 +140,7 @@ def test_handing_one_field_back_leaves_the_others_the_shops(app: Flask, grace: F
 def test_a_field_that_is_not_the_shops_cannot_be_handed_back(
     app: Flask, grace: FlaskClient, row: str, field: str
 ) -> None:
-    edit(grace, job_of(app), general_contractor="Gilbane South", status="0", estimated_hours="40")
+    edit(grace, job_of(app), general_contractor="Gilbane South", sure="yes", status="0", estimated_hours="40")
     before = job_of(app)
 
     page = follow(grace, before, field)
@@ -336,7 +336,7 @@ def test_workers_are_not_told_what_dataverse_has_no_more(log_in, cast, gone: Job
 
 
 def test_one_tap_deactivates_it_and_leads_back_to_the_list(app: Flask, grace: FlaskClient, gone: Job) -> None:
-    answer = grace.post(f"/update/job/{gone.id}", data={"status": "0", "next": "/sync"})
+    answer = grace.post(f"/update/job/{gone.id}", data={"sure": "yes", "status": "0", "next": "/sync"})
 
     assert answer.location == "/sync"
     after = job_of(app)
@@ -347,6 +347,8 @@ def test_one_tap_deactivates_it_and_leads_back_to_the_list(app: Flask, grace: Fl
 
 
 def test_a_deactivation_leads_to_no_other_site(grace: FlaskClient, gone: Job) -> None:
-    answer = grace.post(f"/update/job/{gone.id}", data={"status": "0", "next": "//evil.example"})
+    answer = grace.post(
+        f"/update/job/{gone.id}", data={"sure": "yes", "status": "0", "next": "//evil.example"}
+    )
 
     assert answer.location == f"/show/job/{gone.id}"

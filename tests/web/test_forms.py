@@ -193,7 +193,7 @@ def test_a_single_name_is_a_name(app, grace):
 def test_a_form_of_a_job_that_was_closed_meanwhile_does_not_open_it_again(app, grace, add_job):
     address = f"/update/job/{add_job('4512')}"
     old_page = fields_of(grace.get(address.replace("update", "edit")).text)
-    grace.post(address, data={"status": "0"})
+    grace.post(address, data={"sure": "yes", "status": "0"})
     answer = grace.post(address, data={**old_page, "context": "Ask Luis"})
     page = html.unescape(answer.text)
     assert answer.status_code == 409
@@ -256,7 +256,7 @@ def test_a_demotion_is_not_undone_by_an_old_page_with_another_surname(app, grace
         tom = {**PERSON, "first_name": "Tom", "email": "tom@shop.example", "department": "ADMINISTRATIVE"}
         tom_id = committing(lambda: User.create(tom, at=NOW, approved=True)).id
     old_page = fields_of(grace.get(f"/edit/user/{tom_id}").text)
-    grace.post(f"/update/user/{tom_id}", data={"department": "CUT_SHOP"})
+    grace.post(f"/update/user/{tom_id}", data={"sure": "yes", "department": "CUT_SHOP"})
     answer = grace.post(f"/update/user/{tom_id}", data={**old_page, "last_name": "Ibarra"})
     assert answer.status_code == 409
     assert "It was “Administrative”" in html.unescape(answer.text)

@@ -78,7 +78,9 @@ def test_a_form_that_cannot_be_taken_says_why_and_keeps_what_was_typed(
 
 def test_an_edit_saves_every_field(app, grace, add_job):
     job_id = add_job("4512")
-    page = grace.post(f"/update/job/{job_id}", data={**FORM, "status": "0"}, follow_redirects=True)
+    page = grace.post(
+        f"/update/job/{job_id}", data={**FORM, "sure": "yes", "status": "0"}, follow_redirects=True
+    )
     assert "Job 7001 is saved." in page.text
     job = job_of(app, "7001")
     assert (job.id, job.general_contractor, job.job_scope, job.status) == (job_id, "Turner", "Stair rail", 0)
@@ -95,7 +97,7 @@ def test_an_edit_that_cannot_be_taken_saves_nothing_and_keeps_what_was_typed(app
 
 def test_one_field_may_be_changed_alone_as_scripts_do(app, grace, add_job):
     job_id = add_job("4512", estimated_hours="40")
-    grace.post(f"/update/job/{job_id}", data={"status": "0"})
+    grace.post(f"/update/job/{job_id}", data={"sure": "yes", "status": "0"})
     job = job_of(app, "4512")
     assert (job.status, job.estimated_hours) == (0, 40)
 

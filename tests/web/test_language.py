@@ -79,7 +79,7 @@ def test_a_thread_forgets_the_language_of_a_request_that_is_over(app, cast):
 
 def test_who_has_to_choose_a_password_may_choose_a_language(app, log_in, cast):
     ana = log_in("ana")
-    log_in("grace").post(f"/password/user/{cast.ana}")
+    log_in("grace").post(f"/password/user/{cast.ana}", data={"sure": "yes"})
     with app.app_context():
         assert db.session.get_one(User, cast.ana).must_change_password
     assert ana.post("/language", data={"language": "es"}).status_code == 302

@@ -144,7 +144,7 @@ def test_a_wait_ends_by_itself(browser):
 def test_a_new_password_from_an_admin_ends_the_wait_as_the_message_says(browser, cast, log_in):
     for _ in range(PER_ACCOUNT_AND_PLACE + 1):
         enter(browser, password="wrong")
-    page = log_in("grace").post(f"/password/user/{cast.ana}").text
+    page = log_in("grace").post(f"/password/user/{cast.ana}", data={"sure": "yes"}).text
     given = re.search(r"[a-z]+-[a-z]+-[a-z]+-[0-9]{4}", page)[0]
     assert enter(browser, password=given).status_code == 302
 

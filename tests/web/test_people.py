@@ -80,7 +80,7 @@ def one_time_password(page: str) -> str:
 
 def test_a_password_from_an_admin_works_once_and_leads_to_a_new_one(app, grace, cast, log_in):
     ana = log_in("ana")
-    answer = grace.post(f"/password/user/{cast.ana}")
+    answer = grace.post(f"/password/user/{cast.ana}", data={"sure": "yes"})
     given = one_time_password(answer.text)
     assert given not in str(answer.headers)
     assert ana.get("/dashboard").status_code == 302
@@ -98,7 +98,7 @@ def test_a_password_from_an_admin_works_once_and_leads_to_a_new_one(app, grace, 
 
 
 def test_no_password_is_ever_written_down(app, grace, cast):
-    given = one_time_password(grace.post(f"/password/user/{cast.ana}").text)
+    given = one_time_password(grace.post(f"/password/user/{cast.ana}", data={"sure": "yes"}).text)
     with app.app_context():
         row = Audit.of("user", cast.ana)[0]
     assert (row.changes, row.by.first_name) == ({"password": ["set", "set anew"]}, "Grace")
@@ -184,7 +184,7 @@ def test_a_form_without_the_roster_leaves_it_alone(app, grace, cast):
 
 def test_a_worker_who_becomes_an_admin_logs_in_again_as_one(grace, cast, log_in):
     ana = log_in("ana")
-    grace.post(f"/update/user/{cast.ana}", data={**ANA, "department": "ADMINISTRATIVE"})
+    grace.post(f"/update/user/{cast.ana}", data={**ANA, "sure": "yes", "department": "ADMINISTRATIVE"})
     assert ana.get("/manage_users").status_code == 302
     assert log_in("ana").get("/manage_users").status_code == 200
 
@@ -200,7 +200,7 @@ def test_deactivating_keeps_out_and_punches_out(app, grace, cast, add_job):
     with app.app_context():
         luis, job = db.session.get_one(User, cast.luis), db.session.get_one(Job, job_id)
         punch_in(luis, job, NOW)
-    form = {"last_day": "2026-11-20"}
+    form = {"last_day": "2026-11-20", "sure": "yes"}
     page = grace.post(f"/deactivate/user/{cast.luis}", data=form, follow_redirects=True)
     assert "Luis Romero is deactivated and was punched out of 4512." in page.text
     with app.app_context():
@@ -213,10 +213,10 @@ def test_deactivating_keeps_out_and_punches_out(app, grace, cast, add_job):
 
 
 def test_the_only_admin_cannot_be_deactivated_nor_lose_the_department(app, grace, cast):
-    page = grace.post(f"/deactivate/user/{cast.grace}", follow_redirects=True)
+    page = grace.post(f"/deactivate/user/{cast.grace}", data={"sure": "yes"}, follow_redirects=True)
     assert "Grace Whitfield is the only admin." in page.text
     form = {"first_name": "Grace", "last_name": "W", "email": "grace@shop.example", "department": "CUT_SHOP"}
-    answer = grace.post(f"/update/user/{cast.grace}", data=form)
+    answer = grace.post(f"/update/user/{cast.grace}", data={**form, "sure": "yes"})
     assert (answer.status_code, "is the only admin" in answer.text) == (422, True)
     assert grace.get("/manage_users").status_code == 200
 
@@ -288,7 +288,7 @@ def test_no_password_is_hashed_while_anything_is_locked(app, log_in, cast, monke
     name = {"first_name": "Mei", "last_name": "Tan", "department": "CUT_SHOP", "password": PASSWORD}
     grace, ana = log_in("grace"), log_in("ana")
     grace.post("/create/user", data={**name, "email": "mei@shop.example"})
-    grace.post(f"/password/user/{cast.luis}")
+    grace.post(f"/password/user/{cast.luis}", data={"sure": "yes"})
     again = {"confirm_password": PASSWORD}
     app.test_client().post("/register", data={**name, **again, "email": "tan@shop.example"})
     new = {"old_password": PASSWORD, "password": "another-board-9", "confirm_password": "another-board-9"}

@@ -243,7 +243,7 @@ def test_what_cannot_be_assigned_is_refused_at_once(log_in, cast, jobs, changes,
 def test_a_closed_job_takes_nobody(app, log_in, cast, jobs):
     grace = log_in("grace")
     form = decided(preview(grace, [cast.ana]))
-    grace.post(f"/update/job/{jobs['4512']}", data={"status": "0"})
+    grace.post(f"/update/job/{jobs['4512']}", data={"sure": "yes", "status": "0"})
     page = grace.post("/admin/assign_shift/start", data=form, follow_redirects=True)
     assert "Job 4512 is closed." in page.text
     assert shifts(app, cast.ana) == []

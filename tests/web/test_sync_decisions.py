@@ -136,7 +136,7 @@ def test_a_closed_job_that_is_approved_again_is_opened_with_one_tap(app, grace, 
     press(grace, f"/update/job/{closed_and_back}", status="1", next="/sync")
     assert job(app, "4512").status == ACTIVE
     assert "Approved again" not in grace.get("/sync").text
-    press(grace, f"/update/job/{closed_and_back}", status="0", next="/sync")
+    press(grace, f"/update/job/{closed_and_back}", sure="yes", status="0", next="/sync")
     assert "Approved again" not in grace.get("/sync").text  # that was decided here
 
 
@@ -149,7 +149,7 @@ def test_a_closed_job_that_is_approved_again_can_be_left_closed(app, grace, clos
 def test_a_job_that_was_closed_while_approved_is_not_listed(app, grace, standin):
     standin.add(imi_imnumber="4512")
     sync(app)
-    press(grace, f"/update/job/{job(app, '4512').id}", status="0")
+    press(grace, f"/update/job/{job(app, '4512').id}", sure="yes", status="0")
     sync(app)
     assert "Approved again" not in grace.get("/sync").text
 

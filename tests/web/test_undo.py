@@ -120,7 +120,11 @@ def test_an_admins_punch_outs_are_undone_together_except_of_who_punched_since(ap
 
 @pytest.mark.parametrize(
     ("address", "form"),
-    [("/todays_activity/dismiss/{}", {}), ("/roster/user/{}", {"on": "no"}), ("/deactivate/user/{}", {})],
+    [
+        ("/todays_activity/dismiss/{}", {}),
+        ("/roster/user/{}", {"on": "no", "sure": "yes"}),
+        ("/deactivate/user/{}", {"sure": "yes"}),
+    ],
 )
 def test_a_dismissal_the_roster_and_a_deactivation_are_undone(app, cast, log_in, address, form):
     grace = log_in("grace")
