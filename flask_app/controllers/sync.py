@@ -19,6 +19,7 @@ from flask_app.sync.check import board_step, would_work
 from flask_app.sync.check import check as steps_to_dataverse
 from flask_app.sync.folders import FOLDERS
 from flask_app.sync.health import timed_tasks
+from flask_app.sync.hours_out import PAGE_SECONDS
 from flask_app.sync.running import RUN_SECONDS
 from flask_app.utils.background_sync import sync_in_background
 from flask_app.web.access import admin_required, current_user, prefers_json, run_or_404, wants_json
@@ -73,7 +74,7 @@ def _page(run: SyncRun) -> str:
 def rehearsal() -> ResponseReturnValue:
     """Show what a sync would do now, and do nothing."""
     try:
-        plan = rehearse()
+        plan = rehearse(seconds=PAGE_SECONDS)
     except (SyncFailed, SyncNotConfigured) as reason:
         flash(retold(str(reason)), "error")
         return redirect(url_for("sync.index"))

@@ -101,14 +101,14 @@ class DataverseClient(WebApi):
         # Negative: Dataverse's word for "not counted". A bool is an int in Python.
         return count if type(count) is int and count >= 0 else None
 
-    def options(self, table: str, column: str) -> list[Row]:
+    def options(self, table: str, column: str, *, statistics: CallStatistics | None = None) -> list[Row]:
         """Return the options of a choice column in their order, each with Value and Label."""
         where = f"EntityDefinitions(LogicalName='{plain_name(table)}')"
         which = f"Attributes(LogicalName='{plain_name(column)}')"
         cast = "Microsoft.Dynamics.CRM.PicklistAttributeMetadata"
         query = query_of({"$select": "LogicalName", "$expand": "OptionSet,GlobalOptionSet"})
         request = self._request("GET", f"{self._api}/{where}/{which}/{cast}{query}", {})
-        found = self._object(self._answer(request, self._call()))
+        found = self._object(self._answer(request, self._call(statistics)))
         chosen = found.get("OptionSet") or found.get("GlobalOptionSet")
         options = chosen.get("Options") if isinstance(chosen, dict) else None
         if not isinstance(options, list):
@@ -124,14 +124,16 @@ class DataverseClient(WebApi):
         address = f"{self._address(entity_set, record_id)}/Microsoft.Dynamics.CRM.{plain_name(name)}()"
         return self._object(self._answer(self._request("GET", address, {}), self._call(statistics)))
 
-    def number_column(self, table: str, column: str, kind: str) -> Row:
+    def number_column(
+        self, table: str, column: str, kind: str, *, statistics: CallStatistics | None = None
+    ) -> Row:
         """Return the definition of one column of numbers; `kind` is "Decimal", "Double", ..."""
         options = {"$select": "LogicalName,IsValidForUpdate,SourceType,Precision,MinValue,MaxValue"}
         where = f"EntityDefinitions(LogicalName='{plain_name(table)}')"
         which = f"Attributes(LogicalName='{plain_name(column)}')"
         cast = f"Microsoft.Dynamics.CRM.{plain_name(kind)}AttributeMetadata"
         address = f"{self._api}/{where}/{which}/{cast}" + query_of(options)
-        return self._object(self._answer(self._request("GET", address, {}), self._call()))
+        return self._object(self._answer(self._request("GET", address, {}), self._call(statistics)))
 
     def columns(self, table: str, *, statistics: CallStatistics | None = None) -> list[Row]:
         """Return the definitions of a table's columns: name, type, whether readable, whether secured.
@@ -144,9 +146,10 @@ class DataverseClient(WebApi):
         )
         return self._page(self._request("GET", address, {}), self._call(statistics))[0]
 
-    def who_am_i(self) -> Row:
+    def who_am_i(self, *, statistics: CallStatistics | None = None) -> Row:
         """Return the ids of the caller as Dataverse knows it: UserId, BusinessUnitId, OrganizationId."""
-        return self._object(self._answer(self._request("GET", f"{self._api}/WhoAmI", {}), self._call()))
+        request = self._request("GET", f"{self._api}/WhoAmI", {})
+        return self._object(self._answer(request, self._call(statistics)))
 
     def get(
         self,

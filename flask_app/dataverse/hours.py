@@ -70,25 +70,25 @@ class HoursTable:
         self._column: HoursColumn | None = None
         self._has_update_many = True
 
-    def organization(self) -> str:
+    def organization(self, statistics: CallStatistics | None = None) -> str:
         """Return the id of the organization that is written to."""
-        return self.who_am_i()[0]
+        return self.who_am_i(statistics)[0]
 
-    def who_am_i(self) -> tuple[str, str]:
+    def who_am_i(self, statistics: CallStatistics | None = None) -> tuple[str, str]:
         """Return the ids of the organization and of the user that we are there."""
-        found = self._client.who_am_i()
+        found = self._client.who_am_i(statistics=statistics)
         organization, user = found.get("OrganizationId"), found.get("UserId")
         if not isinstance(organization, str) or not isinstance(user, str) or not organization:
             raise DataverseProtocolError(noted("Dataverse does not say which organization it is."))
         return organization.lower(), user.lower()
 
-    def column(self) -> HoursColumn:
+    def column(self, statistics: CallStatistics | None = None) -> HoursColumn:
         """Return what the column takes, read from the metadata once; DataverseRefused if that isn't known.
 
         A type that is not understood, a calculated or a read-only column is never written to.
         """
         if self._column is None:
-            self._column = self._look()
+            self._column = self._look(statistics)
         return self._column
 
     def present(self, ids: Sequence[str], statistics: CallStatistics | None = None) -> dict[str, Any]:
@@ -131,8 +131,8 @@ class HoursTable:
             outcome |= self._client.update_each(ENTITY_SET, some, statistics=statistics)
         return outcome
 
-    def _look(self) -> HoursColumn:
-        kind = types_of(self._client.columns(TABLE)).get(HOURS)
+    def _look(self, statistics: CallStatistics | None) -> HoursColumn:
+        kind = types_of(self._client.columns(TABLE, statistics=statistics)).get(HOURS)
         if kind is None:
             raise DataverseRefused(
                 noted(
@@ -149,7 +149,7 @@ class HoursTable:
                     kind=kind,
                 )
             )
-        definition = self._client.number_column(TABLE, HOURS, _KINDS[kind])
+        definition = self._client.number_column(TABLE, HOURS, _KINDS[kind], statistics=statistics)
         source = definition.get("SourceType")
         if source not in (None, 0):  # others than those that are known, too
             raise DataverseRefused(

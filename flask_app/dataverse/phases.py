@@ -37,13 +37,13 @@ class PhaseTable:
     def __init__(self, client: DataverseClient) -> None:
         self._client = client
 
-    def organization(self) -> str:
+    def organization(self, statistics: CallStatistics | None = None) -> str:
         """Return the id of the organization that is written to."""
-        return str(self._client.who_am_i().get("OrganizationId")).lower()
+        return str(self._client.who_am_i(statistics=statistics).get("OrganizationId")).lower()
 
-    def choices(self) -> list[Phase]:
+    def choices(self, statistics: CallStatistics | None = None) -> list[Phase]:
         """Return the phases in the order of the column's options; DataverseRefused if it has none we know."""
-        kind = types_of(self._client.columns(TABLE)).get(PHASE)
+        kind = types_of(self._client.columns(TABLE, statistics=statistics)).get(PHASE)
         if kind != "PicklistType":
             if kind:
                 raise DataverseRefused(
@@ -56,7 +56,7 @@ class PhaseTable:
             raise DataverseRefused(
                 noted("The column %(phase)s is not there, so no phase can be written.", phase=PHASE)
             )
-        options = self._client.options(TABLE, PHASE)
+        options = self._client.options(TABLE, PHASE, statistics=statistics)
         return [Phase(value, _label(one)) for one in options if type(value := one.get("Value")) is int]
 
     def standing(self, ids: Sequence[str], statistics: CallStatistics | None = None) -> dict[str, Standing]:

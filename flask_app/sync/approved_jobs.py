@@ -135,14 +135,15 @@ def give_up(row: SyncRun) -> None:
     Running(row).fail(_BROKE_OFF)
 
 
-def rehearse() -> Plan:
-    """Read everything and return what a sync would do now. It does nothing, and leaves no run.
+def rehearse(*, seconds: float = RUN_SECONDS) -> Plan:
+    """Read everything, for so long at most, and return what a sync would do now. It does nothing, and leaves
+    no run.
 
     Raises SyncNotConfigured, SyncFailed.
     """
     connection()
     try:
-        statistics = CallStatistics(deadline=Deadline(RUN_SECONDS))
+        statistics = CallStatistics(deadline=Deadline(seconds))
         news = read_everything(service_of_app(), committing(known), statistics)
     except DataverseClientError as error:
         raise SyncFailed(str(error)) from None

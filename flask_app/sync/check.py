@@ -20,6 +20,7 @@ __all__ = ["FAILED", "OK", "WARNING", "Step", "board_step", "check", "would_work
 def check(*, today: date) -> Iterator[Step]:
     """Yield the steps to Dataverse's rows, whether they work as things are or what to do."""
     config = settings()
+    db.session.commit()  # nobody waits for the database while we wait for Dataverse
     if config.dataverse is None:
         yield Step(
             noted("Settings"),

@@ -18,13 +18,14 @@ from flask_app.dataverse.client import CallStatistics
 from flask_app.dataverse.errors import DataverseClientError, DataverseUnavailable
 from flask_app.dataverse.hours import IDS_AT_ONCE, HoursColumn, HoursTable, number_of
 from flask_app.dataverse.transport import Deadline
-from flask_app.models import Job, OwedHours, User, WriteBack, committing
+from flask_app.models import Job, OwedHours, User, WriteBack, committing, db
 from flask_app.models.errors import RuleViolation
 from flask_app.models.owed_hours import LEASE, PARKED, SAME, SENT, Owed, Settled
 from flask_app.sync.approved_jobs import connection, service_of_app
 from flask_app.sync.running import rest_after
 from flask_app.words import _, noted, retold
 
+PAGE_SECONDS = 50.0  # all requests of one page: a proxy in front gives up after 60
 BATCH_SECONDS = 120.0  # all requests of one batch, waits included; well within the lease of its rows
 CHECK_EVERY = timedelta(hours=24)
 OFF_FOR_LONG = timedelta(hours=1)  # a sender that was away for longer may have missed changes
@@ -90,8 +91,9 @@ def would_change() -> tuple[str, list[WouldChange]]:
     """
     table = hours_table()
     try:
-        organization, column = table.organization(), table.column()
-        present = dict(table.everything(CallStatistics(deadline=Deadline(600))))
+        statistics = CallStatistics(deadline=Deadline(PAGE_SECONDS))
+        organization, column = table.organization(statistics), table.column(statistics)
+        present = dict(table.everything(statistics))
     except DataverseClientError as error:
         raise WriteBackRefused(retold(str(error))) from None
     totals = committing(lambda: OwedHours.totals(with_assumed=settings().writes_assumed_hours))
@@ -108,8 +110,9 @@ def start(organization: str, *, everything: bool, by: User, at: datetime) -> Non
     """Begin to write to the organization that an admin has seen. Raises WriteBackRefused."""
     table = hours_table()
     try:
-        present, user = table.who_am_i()
-        table.column()
+        statistics = CallStatistics(deadline=Deadline(PAGE_SECONDS))
+        present, user = table.who_am_i(statistics)
+        table.column(statistics)
     except DataverseClientError as error:
         raise WriteBackRefused(retold(str(error))) from None
     if present != organization:
@@ -125,8 +128,9 @@ def start(organization: str, *, everything: bool, by: User, at: datetime) -> Non
 def hours_table() -> HoursTable:
     """Return the application's one table of hours: what the column is like is read once.
 
-    Raises WriteBackRefused if hours are not to be written at all.
+    Ends the transaction. Raises WriteBackRefused if hours are not to be written at all.
     """
+    db.session.commit()  # nobody waits for the database while we wait for Dataverse
     if not settings().writes_hours:
         raise WriteBackRefused(_("Writing hours is off. Set DATAVERSE_WRITE_BACK=hours to use it."))
     connection()

@@ -29,11 +29,12 @@ from flask_app.models.job_phase import (
     work_done,
 )
 from flask_app.sync.approved_jobs import connection, service_of_app
-from flask_app.sync.hours_out import NO_SUCH_ROW
+from flask_app.sync.hours_out import NO_SUCH_ROW, PAGE_SECONDS
 from flask_app.sync.running import rest_after
 from flask_app.words import _, noted, retold
 
 SECONDS = 240.0  # all requests of one pass: it has to end before its claim does
+GLANCE_SECONDS = 10.0  # for a page that only shows the choices
 ENOUGH = 30.0  # of these; with less left, no other job is begun
 
 
@@ -101,7 +102,11 @@ def is_forward(before: int | None, now: int, order: Mapping[int, int]) -> bool:
 
 
 def phase_table() -> PhaseTable:
-    """Return the table of phases. Raises PhasesRefused if they are not to be written at all."""
+    """Return the table of phases; ends the transaction.
+
+    Raises PhasesRefused if phases are not to be written at all.
+    """
+    db.session.commit()  # nobody waits for the database while we wait for Dataverse
     if not settings().writes_phases:
         raise PhasesRefused(_("Writing phases is off. Set DATAVERSE_PHASE_RULES=true to use it."))
     connection()
@@ -112,7 +117,7 @@ def read_choices() -> list[Phase]:
     """Return the phases in their order. Raises PhasesRefused."""
     table = phase_table()
     try:
-        return table.choices()
+        return table.choices(CallStatistics(deadline=Deadline(GLANCE_SECONDS)))
     except DataverseClientError as error:
         raise PhasesRefused(retold(str(error))) from None
 
@@ -121,8 +126,9 @@ def would_move(rules: Sequence[PhaseRule]) -> tuple[str, list[Phase], list[Would
     """Return the organization's id, the phases, and what these rules would change now. Writes nothing."""
     table = phase_table()
     try:
-        organization, choices = table.organization(), table.choices()
-        there = table.everything(CallStatistics(deadline=Deadline(600)))
+        statistics = CallStatistics(deadline=Deadline(PAGE_SECONDS))
+        organization, choices = table.organization(statistics), table.choices(statistics)
+        there = table.everything(statistics)
     except DataverseClientError as error:
         raise PhasesRefused(retold(str(error))) from None
     order, moves = _order(choices), []
@@ -137,7 +143,8 @@ def start_phases(organization: str, rules: Sequence[PhaseRule], *, by: User, at:
     """Begin to write by these rules to the organization that an admin has seen. Raises PhasesRefused."""
     table = phase_table()
     try:
-        present, there = table.organization(), table.everything(CallStatistics(deadline=Deadline(600)))
+        statistics = CallStatistics(deadline=Deadline(PAGE_SECONDS))
+        present, there = table.organization(statistics), table.everything(statistics)
     except DataverseClientError as error:
         raise PhasesRefused(retold(str(error))) from None
     if present != organization:
@@ -171,15 +178,16 @@ def _send(table: PhaseTable, organization: str, done: PhasePass, now: datetime) 
     pending = committing(_pending)
     if not pending:
         return
-    if table.organization() != organization:
+    deadline = Deadline(SECONDS)
+    statistics = CallStatistics(deadline=deadline)
+    if table.organization(statistics) != organization:
         raise DataverseRefused(
             noted(
                 "This is another organization of Dataverse than the one that phases may be written to, so "
                 "nothing was written. If that is right, start it again on the page about it."
             )
         )
-    order, deadline = _order(table.choices()), Deadline(SECONDS)
-    statistics = CallStatistics(deadline=deadline)
+    order = _order(table.choices(statistics))
     pending = [(job, wanted) for job, wanted in pending if wanted is None or wanted in order]
     for first in range(0, len(pending), IDS_AT_ONCE):
         some = pending[first : first + IDS_AT_ONCE]
