@@ -11,10 +11,11 @@ from flask import Flask, g
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from flask_app.models import Base, Job, db
+from flask_app.models import Base, Job, User, db
 from flask_app.models.database import committing
 from flask_app.web import drafts
 from tests.conftest import NOW, PASSWORD
+from tests.shop import punch_in
 
 HERE = {"Sec-Fetch-Site": "same-origin"}
 JOB = {
@@ -163,3 +164,52 @@ def test_a_password_is_never_kept(guarded):
     assert PASSWORD not in answer.text
     page = enter(browser, "ana", password="wrong-wrong").text
     assert "wrong-wrong" not in page
+
+
+WORKERS_FORMS = [
+    ("/create/shift", {"job_id": "{other}", "note": "Lift & <b>"}),
+    ("/my/shift/{shift}/note", {"note": "Lift & <b>"}),
+    ("/my/corrections/new", {"job": "4513", "start_day": "2026-11-20", "start_time": "07:10",
+                             "note": "Lift & <b>"}),
+    ("/my/corrections/new?shift={shift}", {"kind": "time", "start_time": "06:55", "start_day": "2026-11-23",
+                                           "note": "Lift & <b>"}),
+    ("/my/switch/{shift}", {"since_day": "2026-11-23", "since_time": "07:45", "job_pick": "4513",
+                            "note": "Lift & <b>"}),
+]  # fmt: skip
+
+
+@pytest.fixture
+def worked(guarded, cast, add_job) -> dict[str, int]:
+    """What the addresses of a worker's forms name: Ana's running shift, and another job."""
+    job, other = add_job("4512"), add_job("4513")
+    with guarded.app_context():
+        shift = punch_in(db.session.get_one(User, cast.ana), db.session.get_one(Job, job), NOW)
+        return {"shift": shift.id, "other": other}
+
+
+def typed(page: str) -> str:
+    """Return the page's words and values as they were typed."""
+    return html.unescape(page)
+
+
+@pytest.mark.parametrize(("address", "form"), WORKERS_FORMS, ids=[one[0] for one in WORKERS_FORMS])
+def test_every_form_of_a_worker_comes_back_with_its_text(guarded, worked, address, form):
+    path = address.format(**worked)
+    sent = {name: text.format(**worked) for name, text in form.items()}
+    texts = [text for name, text in sent.items() if name not in ("job_id", "kind")]
+    ana = guarded.test_client()
+    with time_machine.travel(NOW + timedelta(hours=1), tick=False):
+        enter(ana, "ana")
+        before = everything(guarded)
+        stale = ana.post(path, data={**sent, "csrf_token": "old"}, headers=HERE)
+        assert str(drafts.STALE_PAGE) in typed(stale.text)
+        assert [text for text in texts if text not in typed(stale.text)] == []
+    with time_machine.travel(NOW + timedelta(days=100), tick=False):
+        answer = ana.post(path, data={**sent, "csrf_token": token(stale.text)}, headers=HERE)
+        assert answer.status_code == 401
+        kept = re.search(r'name="kept" value="([^"]+)"', answer.text)[1]
+        where, again = hidden_form(enter(ana, "ana", kept=kept).text)
+        shown = ana.post(html.unescape(where), data=again, headers=HERE)
+    assert str(drafts.BACK_AGAIN) in typed(shown.text)
+    assert [text for text in texts if text not in typed(shown.text)] == []
+    assert everything(guarded) == before
