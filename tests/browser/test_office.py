@@ -118,7 +118,7 @@ def test_a_worker_says_when_they_left_and_the_office_approves(app, open_browser,
     phone.get_by_label("End, time").fill(later.strftime("%H:%M"))
     phone.get_by_label("Note (optional)").fill("Stayed for the delivery")
     phone.get_by_role("button", name="Send to the office").click()
-    expect(phone.get_by_text("Waiting for the office.").first).to_be_visible()
+    expect(phone.get_by_text("Waiting for the office.").last).to_be_visible()
     log_in(office, "grace")
     office.get_by_role("link", name="Office").click()
     office.get_by_role("link", name="Correction requests").click()
@@ -126,7 +126,7 @@ def test_a_worker_says_when_they_left_and_the_office_approves(app, open_browser,
     office.get_by_role("button", name="Approve: Ana Duarte").click()
     expect(office.get_by_text("Ana Duarte's hours are corrected.")).to_be_visible()
     phone.reload()
-    expect(phone.get_by_text("Approved by Grace W.").first).to_be_visible()
+    expect(phone.get_by_text("Approved by Grace W.").last).to_be_visible()
 
 
 def test_a_shift_is_corrected_on_a_phone_with_a_reason(open_browser, punch):
