@@ -1,6 +1,6 @@
 """The sync's ledger: one row per run, and the row is also the lock that lets only one run at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     type_coerce,
     update,
@@ -232,10 +233,11 @@ class SyncChange(Base):
     new: Mapped[str] = mapped_column("new_value", Text)
 
     @classmethod
-    def by_hooks(cls, *, since: datetime) -> Sequence[Self]:
-        """Return what webhooks' runs since then have changed."""
+    def losses_by_hooks(cls, *, since: datetime, blanks: Collection[str]) -> Sequence[Self]:
+        """Return what webhooks' runs since then have changed of how rows stand, or to one of these texts."""
         runs = select(SyncRun.id).where(SyncRun.trigger == WEBHOOK, SyncRun.started_at >= since)
-        return db.session.scalars(select(cls).where(cls.run_id.in_(runs))).all()
+        is_loss = or_(cls.field == "upstream_state", cls.new.in_(blanks))
+        return db.session.scalars(select(cls).where(cls.run_id.in_(runs), is_loss)).all()
 
 
 class Leftover(Base):

@@ -198,7 +198,7 @@ def _told_by_hooks(now: datetime) -> dict[str, int]:
     """
     jobs: dict[str, set[int]] = {}
     confirmed = SyncHold.last_confirmed()
-    for change in SyncChange.by_hooks(since=now - TOGETHER):
+    for change in SyncChange.losses_by_hooks(since=now - TOGETHER, blanks=set(BLANK.values())):
         kind = GONE if change.field == "upstream_state" else change.field
         hold = confirmed.get(kind)
         is_loss = change.new == BLANK.get(kind) or (kind == GONE and change.new != APPROVED)

@@ -1,4 +1,4 @@
-"""What has been told long enough is forgotten: counts of hooks, what was sent, which rows were skipped.
+"""What has been told long enough is forgotten: hooks' counts, what was sent, rows skipped, tasks done.
 
 Runs and what they changed are kept, and so is every change of hours: these are the shop's records.
 """
@@ -9,7 +9,17 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, select
 
 from flask_app.config import settings
-from flask_app.models import Base, HookCount, HoursSent, PhaseSent, SyncRun, SyncSkip, committing, db
+from flask_app.models import (
+    Base,
+    HookCount,
+    HoursSent,
+    PhaseSent,
+    SyncRun,
+    SyncSkip,
+    TaskRun,
+    committing,
+    db,
+)
 
 PRUNING = "pruning"  # the task's name
 KEPT = timedelta(days=400)  # a year, and time to look at it
@@ -25,6 +35,7 @@ def _old(before: datetime) -> Iterator[tuple[type[Base], ColumnElement[bool]]]:
     yield HookCount, HookCount.day < before.astimezone(settings().shop_timezone).date()
     yield HoursSent, HoursSent.at < before
     yield PhaseSent, PhaseSent.at < before
+    yield TaskRun, TaskRun.due_at < before
     # The daily run tells of each row that it can't take, every day anew.
     yield SyncSkip, SyncSkip.run_id.in_(select(SyncRun.id).where(SyncRun.started_at < before))
 

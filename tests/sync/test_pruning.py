@@ -18,7 +18,7 @@ from tests.connected import connect, sync
 
 NOW = datetime(2026, 11, 23, 11, tzinfo=UTC)  # 6 AM in New York
 DAY = timedelta(days=1)
-FORGOTTEN = (HookCount, HoursSent, PhaseSent, SyncSkip)
+FORGOTTEN = (HookCount, HoursSent, PhaseSent, SyncSkip, TaskRun)
 
 
 @pytest.fixture
@@ -39,7 +39,8 @@ def fill(app: Flask, at: datetime, *, lines: int = 1) -> None:
             run = SyncRun(
                 trigger="schedule", started_at=at, finished_at=at, lease_until=at, outcome=SUCCEEDED
             )
-            db.session.add_all([run, HookCount(day=at.date(), received=1, joined=0, dropped=0)])
+            task = TaskRun(task="daily_sync", due_at=at, claimed_at=at, finished_at=at)
+            db.session.add_all([run, task, HookCount(day=at.date(), received=1, joined=0, dropped=0)])
             db.session.flush()
             change = {"job_id": job.id, "im_number": "4512", "field": "job_scope", "old": "a", "new": "b"}
             db.session.add(SyncChange(run_id=run.id, **change))
@@ -63,9 +64,9 @@ def test_what_is_older_than_a_year_and_a_bit_is_forgotten_and_the_records_are_ke
     fill(app, NOW - KEPT - DAY, lines=5)
     fill(app, NOW - KEPT + DAY)
     with app.app_context():
-        assert prune(now=NOW) == 1 + 3 * 5
+        assert prune(now=NOW) == 2 + 3 * 5
 
-    assert [count(app, table) for table in FORGOTTEN] == [1, 1, 1, 1]
+    assert [count(app, table) for table in FORGOTTEN] == [1, 1, 1, 1, 1]
     assert (count(app, SyncRun), count(app, SyncChange)) == (3, 2)
 
 
@@ -78,5 +79,5 @@ def test_it_is_done_once_a_day(app: Flask) -> None:
     with app.app_context():
         task = TaskRun.last(PRUNING)
         assert task is not None
-        assert (task.due_at, task.attempts, task.outcome) == (NOW, 1, "Old lines forgotten: 4.")
-    assert [count(app, table) for table in FORGOTTEN] == [0, 0, 0, 0]
+        assert (task.due_at, task.attempts, task.outcome) == (NOW, 1, "Old lines forgotten: 5.")
+    assert [count(app, table) for table in FORGOTTEN] == [0, 0, 0, 0, 2]  # this one, and the daily sync
