@@ -5,11 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import BrowserType, Page, ViewportSize, expect
 
 from flask_app.clock import utc_now
 from flask_app.models import Job, Shift, User, committing, db
 from tests.browser.conftest import log_in
+from tests.conftest import PASSWORD
+from tests.connected import PATIENCE
 from tests.shop import punch_in
 
 pytestmark = pytest.mark.browser
@@ -76,3 +78,28 @@ def test_what_has_the_focus_is_never_hidden_behind_the_tabs_or_the_strip(open_br
             page.keyboard.press("Tab")
             hidden.append(page.evaluate(HIDDEN))
         assert [one for one in hidden if one] == [], address
+
+
+def test_text_of_twice_its_size_needs_no_scrolling_sideways(
+    browser_type: BrowserType, browser_type_launch_args: dict[str, Any], address: str, worker: int
+):
+    """The size of the browser's own text, which the media queries in rem follow too."""
+    large = [*browser_type_launch_args.get("args", ()), "--blink-settings=defaultFontSize=32"]
+    browser = browser_type.launch(**{**browser_type_launch_args, "args": large})
+    page = browser.new_page(base_url=address, locale="es-US", viewport=SCREENS[1])
+    page.set_default_timeout(PATIENCE * 1000)
+    page.goto("/")
+    page.locator("#email").fill("ana@shop.example")
+    page.locator("#password").fill(PASSWORD)
+    page.locator("main form .btn.wide").click()
+    page.wait_for_url("**/dashboard")
+    wide = []
+    pages = ("/dashboard", "/my/hours", "/my/switch", "/my/corrections/new", "/account", "/todays_activity")
+    for path in (*pages, f"/show/job/{worker}"):
+        for screen in SCREENS:
+            page.set_viewport_size(screen)
+            page.goto(path)
+            if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+                wide.append(f"{path} at {screen['width']}")
+    browser.close()
+    assert wide == []
