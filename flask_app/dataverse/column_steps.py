@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from flask_app.dataverse.client import Row
 from flask_app.dataverse.contract import COLUMNS, ENTITY_SET, TABLE, Column
 from flask_app.dataverse.errors import DataverseClientError, DataverseProtocolError
 from flask_app.dataverse.probe import FAILED, OK, WARNING, Finding, Probe, Step, taken
@@ -27,11 +28,15 @@ def column_steps(probe: Probe) -> Iterator[Step]:
         )
         yield from (taken(name, _tried(probe, column)) for name, column in COLUMNS.items())
     else:
-        secured = {one.get("LogicalName") for one in definitions if one.get("IsSecured") is True}
-        types = types_of(definitions)
-        for name, column in COLUMNS.items():
-            look = _seen if name in secured and name in types else _defined
-            yield taken(name, partial(look, probe, column, types))
+        yield from _by_definition(probe, definitions)
+
+
+def _by_definition(probe: Probe, definitions: list[Row]) -> Iterator[Step]:
+    secured = {one.get("LogicalName") for one in definitions if one.get("IsSecured") is True}
+    types = types_of(definitions)
+    for name, column in COLUMNS.items():
+        look = _seen if name in secured and name in types else _defined
+        yield taken(name, partial(look, probe, column, types))
 
 
 def _tried(probe: Probe, column: Column) -> Callable[[], Finding]:

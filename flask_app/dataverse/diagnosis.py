@@ -63,12 +63,17 @@ def diagnose(
         yield from columns
         if all(step.outcome != FAILED for step in columns):
             yield taken(noted("Approved rows"), lambda: _approved(probe))
-        if writes_hours or writes_phases:
-            yield _warned(taken(noted("Right to write jobs"), lambda: _right(probe, "prvWrite")))
-        if writes_hours:
-            yield _warned(taken(noted("Column for hours"), lambda: _hours_column(probe)))
-        if writes_phases:
-            yield _warned(taken(noted("Column for phases"), lambda: _phase_column(probe)))
+        for step in _writing(probe, writes_hours, writes_phases):
+            yield _warned(step)
+
+
+def _writing(probe: Probe, hours: bool, phases: bool) -> Iterator[Step]:
+    if hours or phases:
+        yield taken(noted("Right to write jobs"), lambda: _right(probe, "prvWrite"))
+    if hours:
+        yield taken(noted("Column for hours"), lambda: _hours_column(probe))
+    if phases:
+        yield taken(noted("Column for phases"), lambda: _phase_column(probe))
 
 
 def _warned(step: Step) -> Step:

@@ -6,11 +6,11 @@ sdkmessagefilter and sdkmessageprocessingstep. What is there already is left as 
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from xml.sax.saxutils import quoteattr
 
 from flask_app.config import DataverseSettings
@@ -79,22 +79,27 @@ class WebhookRegistrar(DataverseClient):
     def _steps_to_change(self, endpoint: str, steps: list[Row]) -> Iterator[Action]:
         messages, filters = self._messages()
         for message, attributes in ((CREATE, ()), (UPDATE, FILTERING), (DELETE, ())):
-            mine = [step for step in steps if step.get("_sdkmessageid_value") == messages[message]]
-            right = [step for step in mine if _is_right(step, attributes)]
-            yield from (self._step_to_remove(step) for step in mine if step not in right[:1])
+            right, wrong = _sorted([step for step in steps if _is_of(step, messages[message])], attributes)
+            yield from map(self._step_to_remove, wrong)
             if not right:
-                new = {
-                    "sdkmessageprocessingstepid": str(uuid.uuid4()),
-                    "name": f"{NAME}: {message} of {TABLE}", "mode": _ASYNCHRONOUS, "stage": _POST_OPERATION,
-                    "rank": 1, "supporteddeployment": _SERVER_ONLY, "asyncautodelete": True,
-                    **({"filteringattributes": ",".join(attributes)} if attributes else {}),
+                binds = {
                     "eventhandler_serviceendpoint@odata.bind": f"/{ENDPOINTS}({endpoint})",
                     "sdkmessageid@odata.bind": f"/sdkmessages({messages[message]})",
                     "sdkmessagefilterid@odata.bind": f"/sdkmessagefilters({filters[message]})",
-                }  # fmt: skip
-                only = f", only if it changes {', '.join(attributes)}" if attributes else ""
-                sentence = f"Make an asynchronous step in PostOperation: {message} of {TABLE}{only}."
-                yield Action(sentence, partial(self._create, STEPS, new))
+                }
+                yield self._step_to_make(message, attributes, binds)
+
+    def _step_to_make(self, message: str, attributes: Sequence[str], binds: Row) -> Action:
+        new = {
+            "sdkmessageprocessingstepid": str(uuid.uuid4()),
+            "name": f"{NAME}: {message} of {TABLE}", "mode": _ASYNCHRONOUS, "stage": _POST_OPERATION,
+            "rank": 1, "supporteddeployment": _SERVER_ONLY, "asyncautodelete": True,
+            **({"filteringattributes": ",".join(attributes)} if attributes else {}),
+            **binds,
+        }  # fmt: skip
+        only = f", only if it changes {', '.join(attributes)}" if attributes else ""
+        sentence = f"Make an asynchronous step in PostOperation: {message} of {TABLE}{only}."
+        return Action(sentence, partial(self._create, STEPS, new))
 
     def _step_to_remove(self, step: Row) -> Action:
         key = str(step.get("sdkmessageprocessingstepid"))
@@ -148,23 +153,42 @@ def webhook_address(clock: str, *, loopback: bool) -> str:
     Dataverse posts to port 443 for https and 80 for http only (register-web-hook); in the clear we take no
     key. `loopback`: this machine is right too, for Dataverse is a stand-in on it.
     """
+    parts = _plain_parts(clock)
+    is_here = parts.hostname in _LOOPBACK
+    if loopback and is_here:
+        return f"{parts.scheme}://{parts.netloc}{WEBHOOK_PATH}"
+    if parts.scheme != "https" or parts.port not in (None, 443) or is_here:
+        raise ValueError("Dataverse needs a public https address on port 443.")
+    return f"https://{parts.hostname}{WEBHOOK_PATH}"
+
+
+def _plain_parts(clock: str) -> SplitResult:
+    """Return the parts of an address that names a host and maybe a port, nothing else; else ValueError."""
+    wanted = "Give the address at which people open the program: https://clock.example.com"
     try:
         parts = urlsplit(clock if "://" in clock else f"https://{clock}")
-        host, port = parts.hostname or "", parts.port
+        parts.port  # noqa: B018  # one that is no number raises
     except ValueError:
-        host, port = "", None
-    if not host or parts.path.strip("/") or parts.query or parts.username:
-        raise ValueError("Give the address at which people open the program: https://clock.example.com")
-    if loopback and host in _LOOPBACK:
-        return f"{parts.scheme}://{parts.netloc}{WEBHOOK_PATH}"
-    if parts.scheme != "https" or port not in (None, 443) or host in _LOOPBACK:
-        raise ValueError("Dataverse needs a public https address on port 443.")
-    return f"https://{host}{WEBHOOK_PATH}"
+        raise ValueError(wanted) from None
+    more = (parts.path.strip("/"), parts.query, parts.username)
+    if not parts.hostname or any(more):
+        raise ValueError(wanted)
+    return parts
 
 
 def _header(key: str) -> str:
     """Return the pair of the header as `authvalue` takes it; see the stand-in's registrations.py."""
     return f"<settings><setting name={quoteattr(KEY_HEADER)} value={quoteattr(key)}/></settings>"
+
+
+def _is_of(step: Row, message: str) -> bool:
+    return bool(step.get("_sdkmessageid_value") == message)
+
+
+def _sorted(steps: Sequence[Row], attributes: tuple[str, ...]) -> tuple[list[Row], list[Row]]:
+    """Return the one step that is right, if there is one, and those that are wrong or too many."""
+    right = [step for step in steps if _is_right(step, attributes)][:1]
+    return right, [step for step in steps if step not in right]
 
 
 def _is_right(step: Row, attributes: tuple[str, ...]) -> bool:

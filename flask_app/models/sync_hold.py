@@ -64,6 +64,10 @@ class SyncHold(Base):
     def is_current(self) -> bool:
         return self.state in (OPEN, CONFIRMED, DISMISSED)
 
+    def covers(self, job_id: int, run_id: int) -> bool:
+        """Whether what a run changed of a job was there when this was last held back, or is part of it."""
+        return run_id <= self.run_id or job_id in self.job_ids
+
     @classmethod
     def current(cls, *, locked: bool = False) -> Sequence[Self]:
         """Return those that are not over; `locked` until the commit, so that nobody decides meanwhile."""

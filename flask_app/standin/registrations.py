@@ -111,14 +111,14 @@ class Registrations:
         there, secret = self._rows[ENDPOINTS][endpoint], self._secrets[endpoint]
         headers = _pairs_of(secret) if there["authtype"] == HTTP_HEADER else None
         broken = _BROKEN if there["authtype"] == HTTP_HEADER and headers is None else ""
-        for key, step in self._rows[STEPS].items():
-            if step["_eventhandler_value"] == endpoint:
-                self._webhooks.forget(key)
-                message = self._rows[SDK_MESSAGES][step["_sdkmessageid_value"]]["name"]
-                columns = [part for part in (step["filteringattributes"] or "").split(",") if part]
-                self._webhooks.register(
-                    there["url"], [message], headers, attributes=columns, step=key, broken=broken
-                )
+        steps = self._rows[STEPS].items()
+        for key, step in [one for one in steps if one[1]["_eventhandler_value"] == endpoint]:
+            self._webhooks.forget(key)
+            message = self._rows[SDK_MESSAGES][step["_sdkmessageid_value"]]["name"]
+            columns = _parts(step["filteringattributes"])
+            self._webhooks.register(
+                there["url"], [message], headers, attributes=columns, step=key, broken=broken
+            )
 
     def _keep(self, name: str, columns: Mapping[str, object]) -> str:
         row: Row = {**dict.fromkeys(_COLUMNS[name]), _KEYS[name]: str(uuid.uuid4()), **columns}
@@ -137,23 +137,21 @@ class Registrations:
         for column, value in sent.items():
             if column in _BINDS and name == STEPS:
                 own, target = _BINDS[column]
-                reference = _REFERENCE.fullmatch(str(value))
-                if not reference or reference["set"] != target:
-                    raise bad_payload(f"The reference '{value}' does not lead to one of {target}.")
-                columns[own] = self._known(target, reference["key"])
+                columns[own] = self._referred(target, str(value))
             elif column in _COLUMNS[name] and not column.startswith("_"):
                 columns[column] = value
             elif (name, column) != (ENDPOINTS, "authvalue"):
                 raise bad_query(f"Could not find a property named '{column}' on type '{name}'.")
         return columns
 
+    def _referred(self, target: str, text: str) -> str:
+        reference = _REFERENCE.fullmatch(text)
+        if not reference or reference["set"] != target:
+            raise bad_payload(f"The reference '{text}' does not lead to one of {target}.")
+        return self._known(target, reference["key"])
+
     def _answer(self, request: Request, name: str, rows: Iterable[Row]) -> Response:
-        if unknown := request.query.keys() - {"$select", "$filter", "$orderby"}:
-            raise bad_query(f"The query parameter {min(unknown)} is not supported.")
-        chosen = tuple(part for part in request.query.get("$select", "").split(",") if part)
-        for column in chosen:
-            if column not in _COLUMNS[name]:
-                raise bad_query(f"Could not find a property named '{column}' on type '{name}'.")
+        chosen = _chosen(request, name)
         text = request.query.get("$filter")
         keep = compile_filter(text, _COLUMNS[name], name) if text else lambda _row: True
         shown = [
@@ -162,6 +160,21 @@ class Registrations:
             if keep(row)
         ]
         return Response(200, {"@odata.context": context(request, name, chosen or None), "value": shown})
+
+
+def _parts(text: object) -> list[str]:
+    return [part for part in str(text or "").split(",") if part]
+
+
+def _chosen(request: Request, name: str) -> tuple[str, ...]:
+    """Return the columns that are asked for; whatever is not known is refused."""
+    if unknown := request.query.keys() - {"$select", "$filter", "$orderby"}:
+        raise bad_query(f"The query parameter {min(unknown)} is not supported.")
+    chosen = tuple(_parts(request.query.get("$select")))
+    for column in chosen:
+        if column not in _COLUMNS[name]:
+            raise bad_query(f"Could not find a property named '{column}' on type '{name}'.")
+    return chosen
 
 
 def _pairs_of(secret: str) -> dict[str, str] | None:

@@ -187,19 +187,26 @@ def _send(table: PhaseTable, organization: str, done: PhasePass, now: datetime) 
                 "nothing was written. If that is right, start it again on the page about it."
             )
         )
-    order = _order(table.choices(statistics))
-    pending = [(job, wanted) for job, wanted in pending if wanted is None or wanted in order]
+    pen = Pen(table, _order(table.choices(statistics)), statistics)
+    pending = [(job, wanted) for job, wanted in pending if wanted is None or wanted in pen.order]
     for first in range(0, len(pending), IDS_AT_ONCE):
-        some = pending[first : first + IDS_AT_ONCE]
-        there = table.standing([str(job.dataverse_id) for job, _phase in some], statistics)
-        for job, wanted in some:
-            if deadline.remaining() < ENOUGH:
-                return  # the next pass goes on
-            if row := there.get(str(job.dataverse_id)):
-                _move(Pen(table, order, statistics), job, row, wanted, done, now)
-            else:
-                committing(lambda: _miss(job, wanted, at=now))  # noqa: B023  # run at once
-                done.count(PARKED)
+        if deadline.remaining() < ENOUGH:
+            return  # the next pass goes on
+        _send_some(pen, pending[first : first + IDS_AT_ONCE], done, now, deadline)
+
+
+def _send_some(
+    pen: Pen, some: Sequence[tuple[Job, int | None]], done: PhasePass, now: datetime, deadline: Deadline
+) -> None:
+    there = pen.table.standing([str(job.dataverse_id) for job, _phase in some], pen.statistics)
+    for job, wanted in some:
+        if deadline.remaining() < ENOUGH:
+            return
+        if row := there.get(str(job.dataverse_id)):
+            _move(pen, job, row, wanted, done, now)
+        else:
+            committing(lambda: _miss(job, wanted, at=now))  # noqa: B023  # run at once
+            done.count(PARKED)
 
 
 def _pending() -> list[tuple[Job, int | None]]:

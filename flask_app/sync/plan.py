@@ -199,12 +199,18 @@ def _told_by_hooks(now: datetime) -> dict[str, int]:
     jobs: dict[str, set[int]] = {}
     confirmed = SyncHold.last_confirmed()
     for change in SyncChange.losses_by_hooks(since=now - TOGETHER, blanks=set(BLANK.values())):
-        kind = GONE if change.field == "upstream_state" else change.field
+        kind = _loss_of(change)
         hold = confirmed.get(kind)
-        is_loss = change.new == BLANK.get(kind) or (kind == GONE and change.new != APPROVED)
-        if is_loss and not (hold and (change.run_id <= hold.run_id or change.job_id in hold.job_ids)):
+        if kind and not (hold and hold.covers(change.job_id, change.run_id)):
             jobs.setdefault(kind, set()).add(change.job_id)
     return {kind: len(some) for kind, some in jobs.items()}
+
+
+def _loss_of(change: SyncChange) -> str:
+    """Return the kind of what a change takes away, "" if it takes nothing."""
+    if change.field == "upstream_state":
+        return GONE if change.new != APPROVED else ""
+    return change.field if change.new == BLANK.get(change.field) else ""
 
 
 def _another_look(stored: Mapping[str, Leftover], news: ChangeSet) -> dict[str, DataverseJob]:
