@@ -126,11 +126,8 @@ def hours() -> ResponseReturnValue:
     recent = _timesheet(min(month, this_week), this_day)
     is_recent = first >= min(month, this_week)
     sheet = recent if is_recent else _timesheet(first, last)
-    requests = [one for one in asked if one.is_waiting]
-    asked_days = {clock_rules().day_of(one.began_at) for one in requests}
-    worked = {day.date for day in sheet.days}
-    shown = sorted(day for day in worked | asked_days if first <= day <= last)
-    week = Week(first, [sheet.on(day) for day in shown])
+    asked_days = {clock_rules().day_of(one.began_at) for one in asked if one.is_waiting}
+    week = _week(sheet, first, last, asked_days)
     return render_template(
         "shifts/hours.html",
         week=week,
@@ -138,8 +135,7 @@ def hours() -> ResponseReturnValue:
         month=recent.since(month),
         this_week=recent.since(this_week),
         this_day=recent.on(this_day),
-        earlier=url_for("shifts.hours", to=(first - WEEK).isoformat()) if first > EARLIEST else None,
-        later=url_for("shifts.hours", to=(first + WEEK).isoformat()) if first < this_week else None,
+        **_neighbours(first, this_week),
         asked=asked,
         asked_days=asked_days,
         by_shift=Correction.by_shift(asked),
@@ -147,6 +143,20 @@ def hours() -> ResponseReturnValue:
         unconfirmed=unconfirmed(current_user()),
         now_minus=now() - settings().longest_shift,
     )
+
+
+def _week(sheet: Timesheet[Shift], first: date, last: date, asked_days: set[date]) -> Week[Shift]:
+    """Return the days of a week on which there was work, or on which a correction waits."""
+    days = {day.date for day in sheet.days} | asked_days
+    return Week(first, [sheet.on(day) for day in sorted(days) if first <= day <= last])
+
+
+def _neighbours(first: date, this_week: date) -> dict[str, str | None]:
+    """Return the addresses of the week before and the week after, None where there is none to see."""
+    return {
+        "earlier": url_for("shifts.hours", to=(first - WEEK).isoformat()) if first > EARLIEST else None,
+        "later": url_for("shifts.hours", to=(first + WEEK).isoformat()) if first < this_week else None,
+    }
 
 
 def _timesheet(first: date, last: date) -> Timesheet[Shift]:
