@@ -32,7 +32,8 @@ PAGES = ("/dashboard", "/dashboard?q=nothing-like-it", "/dashboard?tab=inactive"
          "/admin/assign_shift", "/admin/audit", "/admin/rules", "/admin/rules/meals",
          "/employment/user/{ana}", "/reports/possible?person={ana}",
          "/reports/shifts?preset=two_weeks&person={ana}", "/admin/corrections", "/admin/stale_shifts",
-         "/my/corrections/new", "/reports", "/reports/shifts?preset=two_weeks", "/reports/hours?preset=month",
+         "/my/corrections/new", "/my/switch", "/reports",
+         "/reports/shifts?preset=two_weeks", "/reports/hours?preset=month",
          "/reports/quarterly", "/reports/timesheets", "/my/timesheet", "/reports/jobs", "/reports/jobs/{job}",
          "/reports/shifts?format=print")  # fmt: skip
 PUBLIC = ("/", "/register", "/offline/en")
