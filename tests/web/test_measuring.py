@@ -75,10 +75,10 @@ def test_each_task_is_a_line_of_json_and_tells_whose_request_started_it(
     grace = app.test_client()
     grace.post("/login", data={"email": "grace@shop.example", "password": PASSWORD})
     grace.post("/api/process-approved-jobs?wait=60", headers=sent)
-    clock_out, daily, button = lines
-    assert [line["task"] for line in lines] == ["auto_clock_out", "daily_sync", "button_sync"]
+    clock_out, daily, pruning, button = lines
+    assert [line["task"] for line in lines] == ["auto_clock_out", "daily_sync", "pruning", "button_sync"]
     assert (button["user"], button["request"]) == (cast.grace, "Root=1-abc")
-    assert len({clock_out["request"], daily["request"]}) == 2
+    assert len({clock_out["request"], daily["request"], pruning["request"]}) == 3
     for line in lines:
         assert (line["worked"], line["ms"] > 0, 0 < line["sql"] < 200) == (True, True, True)
     told = json.dumps(lines)
