@@ -161,7 +161,7 @@ def edit(user_id: int) -> ResponseReturnValue:
 @bp.post("/update/user/<int:user_id>")
 @admin_required
 @draws_again
-@asks_first(questions.changing_department)
+@asks_first(questions.saving_person)
 def update(user_id: int) -> ResponseReturnValue:
     person = user_or_404(user_id)
     form = PersonForm(request.form, person)

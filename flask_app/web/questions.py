@@ -1,5 +1,7 @@
 """What is asked before people are logged out, removed or deactivated, and jobs closed: see web/asking.py."""
 
+from dataclasses import replace
+
 from flask import request
 
 from flask_app.models import Job, Shift, User
@@ -47,8 +49,21 @@ def resetting_password(user_id: int) -> Question | None:
 
 def removing_from_roster(user_id: int) -> Question | None:
     person = user_or_404(user_id)
-    if request.form.get("on") == "yes" or not person.on_active_roster:
-        return None
+    is_on = request.form.get("on") == "yes" or not person.on_active_roster
+    return None if is_on else _off_the_roster(person)
+
+
+def saving_person(user_id: int) -> Question | None:
+    """What the form of a person may do besides: move them to another department, take them off the roster."""
+    person = user_or_404(user_id)
+    moving, form = changing_department(user_id), PersonForm(request.form, person)
+    is_off = form.values.get("on_active_roster") is False and person.on_active_roster and form.validate()
+    if moving is None:
+        return _off_the_roster(person) if is_off else None
+    return replace(moving, says=[*moving.says, *_off_the_roster(person).says]) if is_off else moving
+
+
+def _off_the_roster(person: User) -> Question:
     says = _(
         "%(name)s is not expected on Today any more, but can still log in and punch.",
         name=person.name,

@@ -66,13 +66,14 @@ ACTIONS = [
     ("/password/user/{ana}", {}, "Ana Duarte is logged out everywhere. The old password stops working"),
     ("/roster/user/{ana}", {"on": "no"}, "Ana Duarte is not expected on Today any more"),
     ("/update/user/{ana}", {"department": "PAINT_SHOP"}, "is logged out everywhere and has to log in again"),
+    ("/update/user/{ana}", {"on_active_roster": ""}, "Ana Duarte is not expected on Today any more"),
     ("/employment/user/{ana}/department", {"department": "PAINT_SHOP", "from_day": "2026-11-02"},
      "is logged out everywhere and has to log in again"),
     ("/update/job/{job}", {"status": "0", "next": "/sync"}, "1 person is on it now and stays on the clock."),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("address", "form", "says"), ACTIONS, ids=[one[0] for one in ACTIONS])
+@pytest.mark.parametrize(("address", "form", "says"), ACTIONS, ids=[f"{one[0]} {one[1]}" for one in ACTIONS])
 def test_nothing_happens_before_the_answer_and_the_answer_does_it(app, cast, grace, job, address, form, says):
     path, before = address.format(ana=cast.ana, job=job), state(app, cast.ana, job)
     answer = grace.post(path, data=form, headers={"Referer": "http://localhost/office"})

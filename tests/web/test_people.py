@@ -154,7 +154,7 @@ def test_guessing_the_old_password_is_slowed_down_like_a_login(log_in, cast):
 
 def test_roster_and_days_of_work_are_kept_and_written_down(app, grace, cast):
     form = {**ANA, "on_active_roster": "", "hire_date": "2026-01-05", "leave_date": "2026-12-31"}
-    grace.post(f"/update/user/{cast.ana}", data=form)
+    grace.post(f"/update/user/{cast.ana}", data={**form, "sure": "yes"})
     ana = person(app, "ana@shop.example")
     assert (ana.on_active_roster, ana.hire_date, ana.leave_date) == (
         False,
