@@ -49,7 +49,8 @@ def asks_first(question: Callable[P, Question | None]) -> Callable[[View[P]], Vi
 
 def _page(question: Question) -> str:
     fields = [(name, text) for name, text in request.form.items(multi=True) if name != "csrf_token"]
-    return render_template("ask.html", question=question, fields=fields, path=request.full_path, back=_back())
+    path = request.full_path.rstrip("?")
+    return render_template("ask.html", question=question, fields=fields, path=path, back=_back())
 
 
 def _back() -> str:

@@ -82,7 +82,7 @@ def test_nothing_happens_before_the_answer_and_the_answer_does_it(app, cast, gra
     assert 'href="/office">Cancel' in answer.text
     kept = re.findall(r'<textarea name="([^"]+)" hidden>\n([^<]*)</textarea>', answer.text)
     assert {name: unescape(text) for name, text in kept} == form
-    assert f'action="{path}' in answer.text
+    assert f'action="{path}"' in answer.text
     grace.post(path, data={**dict(kept), "sure": "yes"})
     assert state(app, cast.ana, job) != before
 
