@@ -1,6 +1,7 @@
 """Workers ask for their hours to be corrected; admins answer."""
 
 from collections.abc import Callable
+from functools import partial
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -22,6 +23,7 @@ from flask_app.web.access import (
     own_shift_or_403,
 )
 from flask_app.web.drafts import draws_again
+from flask_app.web.forms import Form
 from flask_app.web.now import now, today
 from flask_app.web.parse import row_id
 from flask_app.web.presenting import clock, clock_rules
@@ -56,16 +58,7 @@ def send() -> ResponseReturnValue:
     form = CorrectionForm(request.form) if shift else MissingShiftForm(request.form)
     if not form.validate():
         return _page(shift, form), form.code
-    try:
-        committing(lambda: _ask(shift, form))
-    except ValidationError as invalid:
-        form.refuse(in_words(invalid))
-        return _page(shift, form), form.code
-    except RuleViolation as refusal:
-        flash(str(refusal), "error")
-        return redirect(url_for("shifts.hours"))
-    flash(_("Sent to the office. The answer will appear here."), "success")
-    return redirect(url_for("shifts.hours"))
+    return _sent(lambda: _ask(shift, form), form, lambda: _page(shift, form))
 
 
 @bp.get("/my/switch")
@@ -86,18 +79,14 @@ def send_switch(shift_id: int) -> ResponseReturnValue:
     shift, form = _mine(own_shift_or_403(shift_id)), SwitchForm(request.form)
     if not form.validate():
         return _switch_page(shift, form), form.code
-    said = {"note": form.note.data, "at": now()}
-    try:
-        user, since, job = current_user(), form.since.data, form.job.data
-        committing(lambda: timeclock.ask_switch(user, shift, since, job, **said))
-    except ValidationError as invalid:
-        form.refuse(invalid)
-        return _switch_page(shift, form), form.code
-    except RuleViolation as refusal:
-        flash(str(refusal), "error")
-        return redirect(url_for("shifts.hours"))
-    flash(_("Sent to the office. The answer will appear here."), "success")
-    return redirect(url_for("shifts.hours"))
+    user, since, job, said = (
+        current_user(),
+        form.since.data,
+        form.job.data,
+        {"note": form.note.data, "at": now()},
+    )
+    ask_switch = partial(timeclock.ask_switch, user, shift, since, job, **said)
+    return _sent(ask_switch, form, lambda: _switch_page(shift, form))
 
 
 @bp.post("/my/corrections/<int:correction_id>/withdraw")
@@ -149,6 +138,20 @@ def decline(correction_id: int) -> ResponseReturnValue:
     asked, by, answer = correction_or_404(correction_id), current_user(), request.form.get("answer", "")
     words = _("%(name)s will see that the hours stay as they are.", name=asked.user.name)
     return _done(lambda: timeclock.decline(asked, by=by, at=now(), answer=answer), words, "corrections.queue")
+
+
+def _sent(work: Callable[[], object], form: Form, page: Callable[[], str]) -> ResponseReturnValue:
+    """Send a request to the office; one that can't be is drawn again with what was typed."""
+    try:
+        committing(work)
+    except ValidationError as invalid:
+        form.refuse(in_words(invalid))
+        return page(), form.code
+    except RuleViolation as refusal:
+        flash(str(refusal), "error")
+    else:
+        flash(_("Sent to the office. The answer will appear here."), "success")
+    return redirect(url_for("shifts.hours"))
 
 
 def _done(work: Callable[[], object], words: str, endpoint: str) -> ResponseReturnValue:

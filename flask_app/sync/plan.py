@@ -107,27 +107,10 @@ class Plan:
 
     def _told(self) -> Iterator[tuple[int, str]]:
         """Yield how many jobs each sentence is about, and the sentence."""
-        counts, links = self.counts(), self.decision.linked
+        counts = self.counts()
         n = counts["added"]
         yield n, noted_number("1 new job came in.", "%(n)s new jobs came in.", n)
-        n = sum(not link.old for link in links)
-        yield (
-            n,
-            noted_number(
-                "1 job typed in here follows Dataverse now.",
-                "%(n)s jobs typed in here follow Dataverse now.",
-                n,
-            ),
-        )
-        n = sum(bool(link.old) for link in links)
-        yield (
-            n,
-            noted_number(
-                "1 job follows another row of Dataverse now: its own is no approved one.",
-                "%(n)s jobs follow other rows of Dataverse now: their own are no approved ones.",
-                n,
-            ),
-        )
+        yield from self._told_of_links()
         n = counts["returned"]
         yield (
             n,
@@ -143,6 +126,27 @@ class Plan:
             noted_number(
                 "1 job is not approved in Dataverse any more.",
                 "%(n)s jobs are not approved in Dataverse any more.",
+                n,
+            ),
+        )
+
+    def _told_of_links(self) -> Iterator[tuple[int, str]]:
+        links = self.decision.linked
+        n = sum(not link.old for link in links)
+        yield (
+            n,
+            noted_number(
+                "1 job typed in here follows Dataverse now.",
+                "%(n)s jobs typed in here follow Dataverse now.",
+                n,
+            ),
+        )
+        n = sum(bool(link.old) for link in links)
+        yield (
+            n,
+            noted_number(
+                "1 job follows another row of Dataverse now: its own is no approved one.",
+                "%(n)s jobs follow other rows of Dataverse now: their own are no approved ones.",
                 n,
             ),
         )

@@ -74,10 +74,11 @@ def _off_the_roster(person: User) -> Question:
 def changing_department(user_id: int) -> Question | None:
     """A move to another department ends every session of the person, unless it holds from a later day on."""
     person = user_or_404(user_id)
-    later = request.form.get("from_day", "") > today().isoformat()
     form = MoveForm(request.form) if "from_day" in request.form else PersonForm(request.form, person)
+    if not form.validate():
+        return None
     department = form.values.get("department") or person.department
-    if not form.validate() or department == person.department or later:
+    if department == person.department or form.values.get("from_day", today()) > today():
         return None
     to = DEPARTMENTS[department]
     says = _(

@@ -17,7 +17,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import event, text
 
 from flask_app import create_app, migrations
 from flask_app.config import Config, DataverseSettings
@@ -25,7 +25,7 @@ from flask_app.dataverse.table import TableShape
 from flask_app.models.database import make_engine
 from flask_app.sync.approved_jobs import sync_approved_jobs
 from tests.bench.read_pages import new_client, standin
-from tests.servers import find_mariadbd, private_mariadb
+from tests.servers import find_mariadbd, new_database, private_mariadb
 
 
 def main() -> None:
@@ -36,8 +36,8 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
     with standin(round(options.rows / 0.6)) as settings, databases() as engines:
-        for name, new_database in engines.items():
-            rounds = [one_round(settings, new_database()) for _ in range(options.repeat)]
+        for name, fresh in engines.items():
+            rounds = [one_round(settings, fresh()) for _ in range(options.repeat)]
             report(name, rounds)
 
 
@@ -128,16 +128,8 @@ def databases() -> Iterator[dict[str, Callable[[], str]]]:
         engines = {"SQLite": lambda: f"sqlite:///{folder}/bench{next(numbers)}.db"}
         if find_mariadbd():
             server = servers.enter_context(private_mariadb(Path(folder)))
-            engines["MariaDB"] = lambda: new_mariadb(server, f"bench{next(numbers)}")
+            engines["MariaDB"] = lambda: new_database(server, f"bench{next(numbers)}")
         yield engines
-
-
-def new_mariadb(server: str, name: str) -> str:
-    engine = create_engine(server, connect_args={"ssl_disabled": True}, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
-    engine.dispose()
-    return f"{server}/{name}"
 
 
 def as_config(settings: dict[str, str]) -> DataverseSettings:

@@ -26,8 +26,8 @@ from cryptography.x509.oid import NameOID
 
 from flask_app.models.database import PROJECT
 from tests.proof.mariadb import Database
-from tests.proof.shop import new_database, wait_until
-from tests.servers import free_port
+from tests.proof.shop import wait_until
+from tests.servers import free_port, new_database
 
 CFN_LINT = "cfn-lint==1.58.0"
 HOST = "clock.example.com"

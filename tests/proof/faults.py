@@ -29,11 +29,11 @@ from tests.proof.shop import (
     Server,
     dataverse_of,
     make_shop,
-    new_database,
     serving,
     wait_until,
     workers_and_jobs,
 )
+from tests.servers import new_database
 
 
 def main() -> None:

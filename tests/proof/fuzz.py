@@ -30,7 +30,8 @@ from werkzeug.wrappers import Response
 from flask_app.models.database import PROJECT
 from tests.proof.mariadb import Database
 from tests.proof.phones import logged_in
-from tests.proof.shop import make_shop, new_database
+from tests.proof.shop import make_shop
+from tests.servers import new_database
 
 PEOPLE, ADMIN, WORKER, STRANGER = 12, 1, 2, 0
 GUARDED = 0.3  # share that comes over https and needs a form's token; the others get further

@@ -26,8 +26,8 @@ from tests.proof.forwarder import Forwarder
 from tests.proof.load import tell
 from tests.proof.mariadb import Database
 from tests.proof.phones import Auditor, Phone
-from tests.proof.shop import Server, make_shop, new_database, serving, wait_until, workers_and_jobs
-from tests.servers import free_port
+from tests.proof.shop import Server, make_shop, serving, wait_until, workers_and_jobs
+from tests.servers import free_port, new_database
 
 PROVIDER = Path("/usr/lib/galera/libgalera_smm.so")
 NODES = 3

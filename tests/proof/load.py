@@ -25,7 +25,8 @@ from flask_app.standin import Standin
 from tests.bench import punch_load
 from tests.proof.mariadb import Database
 from tests.proof.phones import Auditor, Phone, logged_in
-from tests.proof.shop import dataverse_of, make_shop, new_database, serving, workers_and_jobs
+from tests.proof.shop import dataverse_of, make_shop, serving, workers_and_jobs
+from tests.servers import new_database
 
 
 def main() -> None:

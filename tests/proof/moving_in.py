@@ -30,7 +30,8 @@ from flask_app.models.database import PROJECT, make_engine
 from tests.adopt.old_shop import OldShop
 from tests.adopt.old_years import OldYears, Truth
 from tests.proof.mariadb import Database
-from tests.proof.shop import KEY, new_database
+from tests.proof.shop import KEY
+from tests.servers import new_database
 
 _UNSURE = ("hour_that", "clock_unsure", "clock_out", "surplus_open", "left_open")  # marks in the report
 _RUN = """import resource, sys

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import urllib3
 from flask import Flask
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import select, text
 
 from flask_app import create_app, migrations
 from flask_app.config import Config
@@ -36,14 +36,6 @@ def make_shop(url: str, *, people: int, jobs: int, shifts: int) -> Flask:
         connection.execute(text("DELETE FROM shifts WHERE updated_at IS NULL"))
         connection.commit()
     return app
-
-
-def new_database(server: str, name: str) -> str:
-    engine = create_engine(server, connect_args={"ssl_disabled": True}, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
-    engine.dispose()
-    return f"{server}/{name}"
 
 
 def workers_and_jobs(app: Flask, people: int, jobs: int = 40) -> tuple[Sequence[int], Sequence[int]]:

@@ -24,7 +24,7 @@ from flask_app.config import Config
 from flask_app.models import Job, User, committing
 from flask_app.web.job_form import NewJobForm
 from tests.proof.mariadb import Database
-from tests.proof.shop import new_database
+from tests.servers import new_database
 
 STATEMENTS = Path(__file__).with_name("statements.json")
 START = datetime(2026, 11, 23, 12, 2, tzinfo=UTC)  # a Monday, 7:02 AM in the shop
